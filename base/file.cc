@@ -1,0 +1,160 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/status.h"
+
+namespace meshwarden {
+namespace {
+
+absl::Status SystemError(int error, std::string_view doing, const std::string& path) {
+  const std::string message = fmt::format("{} {}: {}", doing, path, std::strerror(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EEXIST:
+      return absl::AlreadyExistsError(message);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Opens `path` and checks what can be known before reading: a regular file, at most `max_bytes` long.
+absl::Status CheckReadable(int fd, const std::string& path, std::size_t max_bytes, std::size_t& size) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return SystemError(errno, "cannot read", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(fmt::format("cannot read {}: not a regular file", path));
+  }
+  size = static_cast<std::size_t>(info.st_size);
+  if (size > max_bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("cannot read {}: {} bytes is more than the {} allowed", path, size, max_bytes));
+  }
+  return absl::OkStatus();
+}
+
+// Fills `bytes` from the file; a file that shrinks meanwhile yields fewer.
+absl::StatusOr<std::size_t> ReadAll(int fd, const std::string& path, std::span<unsigned char> bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = ::read(fd, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot read", path);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+absl::Status WriteAll(int fd, const std::string& path, std::string_view contents) {
+  while (!contents.empty()) {
+    const ssize_t count = ::write(fd, contents.data(), contents.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot write", path);
+    contents.remove_prefix(static_cast<std::size_t>(count));
+  }
+  if (::fsync(fd) != 0) return SystemError(errno, "cannot sync", path);
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return SystemError(errno, "cannot open", path);
+  if (::fsync(directory.get()) != 0) return SystemError(errno, "cannot sync", path);
+  return absl::OkStatus();
+}
+
+// Gives the finished file its name. link() fails where anything stands, symbolic links included; rename()
+// replaces the name itself and so never follows a link.
+absl::Status Publish(const std::string& temporary, const std::string& path, IfExists if_exists) {
+  if (if_exists == IfExists::kReplace) {
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError(errno, "cannot write", path);
+    return absl::OkStatus();
+  }
+  if (::link(temporary.c_str(), path.c_str()) != 0) return SystemError(errno, "cannot write", path);
+  ::unlink(temporary.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return SystemError(errno, "cannot read", path);
+  std::size_t size = 0;
+  MW_RETURN_IF_ERROR(CheckReadable(file.get(), path, max_bytes, size));
+  std::string contents(size, '\0');
+  MW_ASSIGN_OR_RETURN(
+      const std::size_t read,
+      ReadAll(file.get(), path, {reinterpret_cast<unsigned char*>(contents.data()), contents.size()}));
+  contents.resize(read);
+  return contents;
+}
+
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path, std::size_t max_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return SystemError(errno, "cannot read", path);
+  std::size_t size = 0;
+  MW_RETURN_IF_ERROR(CheckReadable(file.get(), path, max_bytes, size));
+  Secret contents(size);
+  MW_ASSIGN_OR_RETURN(const std::size_t read, ReadAll(file.get(), path, contents.Expose()));
+  if (read != size)
+    return absl::UnavailableError(fmt::format("{} changed while it was read; try again", path));
+  return contents;
+}
+
+absl::Status WriteFile(const std::string& path, std::string_view contents, const WriteFileOptions& options) {
+  const std::filesystem::path target(path);
+  const std::string directory = target.has_parent_path() ? target.parent_path().string() : ".";
+  std::string temporary = directory + "/." + target.filename().string() + ".XXXXXX";
+  const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600, and never an existing file
+  if (file.get() < 0) return SystemError(errno, "cannot write", path);
+  absl::Status status = WriteAll(file.get(), path, contents);
+  if (status.ok() && options.mode == FileMode::kReadable && ::fchmod(file.get(), 0644) != 0) {
+    status = SystemError(errno, "cannot set permissions of", path);
+  }
+  if (status.ok()) status = Publish(temporary, path, options.if_exists);
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return SyncDirectory(directory);
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  const std::filesystem::path target(path);
+  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(errno, "cannot create", path);
+  return absl::OkStatus();
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,45 @@
+// Reading JSON from people we do not trust.
+//
+// nlohmann's parser does the reading; this header adds what it lacks for hostile input: a bound on the size
+// and on the depth before any tree is built, refusal of a repeated key (two readers might take different
+// ones), of invalid UTF-8, of lone surrogates, of a NUL inside a key, and of numbers that no double holds.
+// Objects keep the order of their keys, so that unknown fields go back out as they came.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshwarden {
+
+// The JSON value of this code base: keys keep their order.
+using Json = nlohmann::ordered_json;
+
+struct JsonLimits {
+  std::size_t max_bytes = 1 << 20;
+  std::size_t max_depth = 32;
+  std::size_t max_values = 100'000;  // of the whole document, containers included
+};
+
+// The value of `text`, or InvalidArgument naming the byte at which it goes wrong.
+absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits);
+// The same for a document that must be an object.
+absl::StatusOr<Json> ParseJsonObject(std::string_view text, const JsonLimits& limits);
+
+// `value` on one line, as UTF-8. Never throws: what came through ParseJson is valid UTF-8; a string of
+// another origin that is not has its bad bytes replaced.
+std::string DumpJson(const Json& value);
+
+// Fields of an object. A required one that is missing or of another type is InvalidArgument naming `key`; an
+// optional one may be missing, but not of another type.
+absl::StatusOr<std::string> RequiredString(const Json& object, const char* key);
+absl::StatusOr<std::optional<std::string>> OptionalString(const Json& object, const char* key);
+absl::StatusOr<std::int64_t> RequiredInteger(const Json& object, const char* key);
+absl::StatusOr<std::optional<std::vector<std::string>>> OptionalStrings(const Json& object, const char* key);
+
+}  // namespace meshwarden

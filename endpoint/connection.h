@@ -1,0 +1,128 @@
+// One connection to a NATS server, kept alive.
+//
+// Connection wraps the cnats client library: it authenticates with a creds file's identity, uses that
+// identity's own inbox prefix, and keeps many requests in flight over one inbox subscription. Short
+// interruptions are the library's to mend; when the library gives up for good, Connection builds a new
+// connection by itself and puts the subscriptions back, until it is closed.
+//
+// Threads: handlers and callbacks run on threads of this object, never while it holds a lock, and may call
+// any method except Close() and the destructor. A subscription's handler is called one message at a time.
+// Publish, RequestAsync and Subscribe do not block on the network; Request blocks for at most its time-out.
+// Thread-safe.
+//
+// Errors: Unavailable (not connected; or no responder: see IsNoResponders), DeadlineExceeded (no answer in
+// time: whether the request was carried out is unknown), PermissionDenied (the server refused the subject),
+// FailedPrecondition (closed).
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proto/identity/creds.h"
+
+namespace meshwarden {
+
+struct NatsMessage {
+  std::string subject;
+  std::string reply;  // empty if the sender expects no answer
+  std::string payload;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+struct TlsOptions {
+  bool required = false;
+  std::string ca_file;    // empty: the system's
+  std::string cert_file;  // with key_file: the client's own certificate
+  std::string key_file;
+  std::string server_name;  // empty: the host of the URL
+};
+
+struct ConnectionOptions {
+  std::vector<std::string> servers;    // "nats://host:port"; tried in turn
+  std::string name;                    // shown in the server's monitoring
+  std::shared_ptr<const Creds> creds;  // null: an open server without authentication
+  TlsOptions tls;
+  std::chrono::milliseconds connect_timeout{5000};
+  // After a loss, the wait between two attempts to get back, and between two rebuilds.
+  std::chrono::milliseconds reconnect_wait{250};
+  // A server that answers no ping for two of these is given up.
+  std::chrono::milliseconds ping_interval{5000};
+  // Most requests that may wait for an answer; more are refused with ResourceExhausted. Far below the 10,000
+  // at which a server drops its queue of API requests.
+  std::size_t max_requests_in_flight = 2048;
+  // Most bytes kept for sending while the connection is away; publishing more is refused.
+  int max_pending_bytes = 8 * 1024 * 1024;
+  // True on every (re)connection, false when it is lost. Both may be null.
+  std::function<void(bool connected)> on_state;
+  // What the server reports outside any call: a denied subscription, a slow consumer, a failed rebuild.
+  std::function<void(const absl::Status&)> on_error;
+};
+
+// True for the error of a request that nobody serves, as opposed to a lost connection.
+bool IsNoResponders(const absl::Status& status);
+
+// Ends the subscription when destroyed; afterwards the handler is not called again and is not running, unless
+// it is the handler itself that destroys it. Must not outlive the connection.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+class Connection {
+ public:
+  using Handler = std::function<void(NatsMessage)>;
+  using ReplyCallback = std::function<void(absl::StatusOr<NatsMessage>)>;
+
+  // Connects, or says why not (an authentication refusal is PermissionDenied). Never retries the first
+  // attempt.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(ConnectionOptions options);
+
+  virtual ~Connection() = default;
+
+  virtual absl::Status Publish(std::string_view subject, std::string_view payload) = 0;
+  virtual absl::Status PublishRequest(std::string_view subject, std::string_view reply,
+                                      std::string_view payload) = 0;
+  virtual absl::Status PublishMessage(const NatsMessage& message) = 0;  // with headers
+
+  // Sends a request and calls `done` exactly once: with the answer, or with the error. A connection that is
+  // away, or goes away meanwhile, ends the wait at once with Unavailable.
+  virtual void RequestAsync(std::string_view subject, std::string_view payload,
+                            std::chrono::milliseconds timeout, ReplyCallback done) = 0;
+  // The same, blocking. Must not be called from a handler or callback of this connection.
+  absl::StatusOr<NatsMessage> Request(std::string_view subject, std::string_view payload,
+                                  std::chrono::milliseconds timeout);
+
+  // Calls `handler` for each message on `subject`; with a `queue`, shares them with that queue group's other
+  // members. Survives reconnections.
+  virtual absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(std::string_view subject,
+                                                                  std::string_view queue,
+                                                                  Handler handler) = 0;
+
+  // A fresh subject below this connection's inbox prefix.
+  virtual std::string NewInbox() = 0;
+  // Waits until the server has everything that was published.
+  virtual absl::Status Flush(std::chrono::milliseconds timeout) = 0;
+
+  virtual bool connected() const = 0;
+  // "2.10.27"; the last server connected to.
+  virtual std::string server_version() const = 0;
+  // The identity of the creds, or a random one on an open server; the inbox prefix is made of it.
+  virtual const std::string& id() const = 0;
+
+  // Stops delivering to handlers after those already received have been handled, sends what is buffered, and
+  // closes; waits for at most `timeout`. Requests in flight end with FailedPrecondition. Idempotent. The
+  // destructor closes without waiting for buffered messages.
+  virtual absl::Status Drain(std::chrono::milliseconds timeout) = 0;
+};
+
+}  // namespace meshwarden
