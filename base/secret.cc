@@ -30,7 +30,7 @@ Secret::Secret(std::size_t size) : data_(size == 0 ? nullptr : AllocateLocked(si
 
 Secret Secret::CopyOf(std::string_view text) {
   Secret secret(text.size());
-  if (!text.empty()) std::memcpy(secret.data_, text.data(), text.size());
+  if (secret.data_ != nullptr) std::memcpy(secret.data_, text.data(), text.size());
   return secret;
 }
 

@@ -1,0 +1,86 @@
+#include "base/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/status_matchers.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+constexpr JsonLimits kSmall{.max_bytes = 200, .max_depth = 4, .max_values = 10};
+
+TEST(ParseJson, KeepsTheOrderOfKeys) {
+  MW_ASSERT_OK_AND_ASSIGN(const Json value, ParseJson(R"({"z":1,"a":[true,null]})", kSmall));
+  EXPECT_EQ(DumpJson(value), R"({"z":1,"a":[true,null]})");
+}
+
+TEST(ParseJson, DepthAtTheLimitIsReadAndOnePastIsRefused) {
+  EXPECT_THAT(ParseJson("[[[[]]]]", kSmall), IsOk());
+  EXPECT_THAT(ParseJson("[[[[[]]]]]", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("deeper than 4")));
+}
+
+TEST(ParseJson, SizeAtTheLimitIsReadAndOnePastIsRefused) {
+  const std::string at_limit = "\"" + std::string(198, 'x') + "\"";
+  EXPECT_THAT(ParseJson(at_limit, kSmall), IsOk());
+  EXPECT_THAT(ParseJson(at_limit + " ", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("201")));
+}
+
+TEST(ParseJson, CountAtTheLimitIsReadAndOnePastIsRefused) {
+  EXPECT_THAT(ParseJson("[1,2,3,4,5,6,7,8,9]", kSmall), IsOk());
+  EXPECT_THAT(ParseJson("[1,2,3,4,5,6,7,8,9,10]", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("more than 10 values")));
+}
+
+TEST(ParseJson, RepeatedKeyIsRefused) {
+  EXPECT_THAT(ParseJson(R"({"a":1,"a":2})", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"a\" appears twice")));
+  EXPECT_THAT(ParseJson(R"({"a":1,"b":{"a":2}})", kSmall), IsOk());
+  EXPECT_THAT(ParseJson(R"({"a":1,"\u0061":2})", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(ParseJson, BrokenTextIsRefused) {
+  EXPECT_THAT(ParseJson("", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson("{\"a\":1} x", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson("\"\xff\"", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson(R"("\ud800")", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson("1e999", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson(R"({"a\u0000b":1})", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NUL")));
+}
+
+TEST(ParseJsonObject, OtherValuesAreRefused) {
+  EXPECT_THAT(ParseJsonObject("[]", kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("object")));
+  EXPECT_THAT(ParseJsonObject("{}", kSmall), IsOk());
+}
+
+TEST(Fields, MissingAndMistypedOnesAreTold) {
+  MW_ASSERT_OK_AND_ASSIGN(const Json object, ParseJson(R"({"s":"x","n":3,"l":["a",1]})", kSmall));
+  EXPECT_EQ(*RequiredString(object, "s"), "x");
+  EXPECT_THAT(RequiredString(object, "n"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"n\"")));
+  EXPECT_EQ(*OptionalString(object, "absent"), std::nullopt);
+  EXPECT_THAT(*OptionalString(object, "s"), Optional(std::string("x")));
+  EXPECT_EQ(*RequiredInteger(object, "n"), 3);
+  EXPECT_THAT(OptionalStrings(object, "l"), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(Fields, ANumberBeyondTheRangeIsRefused) {
+  MW_ASSERT_OK_AND_ASSIGN(const Json object, ParseJson(R"({"n":18446744073709551615})", kSmall));
+  EXPECT_THAT(RequiredInteger(object, "n"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2^63")));
+}
+
+TEST(DumpJson, ReplacesBytesThatAreNotUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
+
+}  // namespace
+}  // namespace meshwarden

@@ -1,0 +1,61 @@
+#include "base/secret.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+namespace meshwarden {
+namespace {
+
+TEST(Secret, HoldsACopyOfTheText) {
+  std::string text = "SUAX";
+  const Secret secret = Secret::CopyOf(text);
+  text = "....";
+  EXPECT_EQ(secret.ExposeText(), "SUAX");
+  EXPECT_EQ(secret.size(), 4u);
+}
+
+TEST(Secret, StartsZeroed) {
+  const Secret secret(3);
+  EXPECT_EQ(secret.ExposeText(), std::string_view("\0\0\0", 3));
+}
+
+TEST(Secret, MovingEmptiesTheSource) {
+  Secret first = Secret::CopyOf("abc");
+  Secret second = std::move(first);
+  EXPECT_EQ(second.ExposeText(), "abc");
+  EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+  Secret third;
+  third = std::move(second);
+  EXPECT_EQ(third.ExposeText(), "abc");
+}
+
+TEST(Secret, AnEmptyOneIsFine) {
+  EXPECT_TRUE(Secret().empty());
+  EXPECT_TRUE(Secret::CopyOf("").empty());
+}
+
+// Reading a wiped secret must end the process rather than return what was there.
+TEST(SecretDeathTest, MemoryIsGoneAfterTheObject) {
+  EXPECT_DEATH(
+      {
+        const unsigned char* address = nullptr;
+        {
+          const Secret secret = Secret::CopyOf("abc");
+          address = secret.Expose().data();
+        }
+        volatile unsigned char byte = *address;
+        (void)byte;
+      },
+      "");
+}
+
+TEST(WipeMemory, OverwritesWithZeros) {
+  std::string text = "seed";
+  WipeMemory(text.data(), text.size());
+  EXPECT_EQ(text, std::string(4, '\0'));
+}
+
+}  // namespace
+}  // namespace meshwarden
