@@ -7,34 +7,32 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
+#include "proto/sender.h"
 
 namespace meshwarden {
 
 // Longest request that is parsed; 64 channels of the longest name fit.
 inline constexpr std::size_t kMaxControlRequestBytes = 64 * 1024;
 inline constexpr std::size_t kMaxControlDepth = 8;
-
-// Who says it is speaking; the broker-checked subject decides whether that is so.
-struct Sender {
-  std::string id;
-  std::string name;  // empty if the request has none
-  std::optional<std::string> role;
-};
+// Most JSON values in one request, containers included.
+inline constexpr std::size_t kMaxControlValues = 1024;
+inline constexpr std::size_t kMaxOpBytes = 64;
 
 struct ControlRequest {
   std::string op;
-  Json args;  // an object; empty if the request has none
+  Json args = Json::object();  // an object; empty if the request has none
   Sender from;
-  Json unknown;  // fields that this version does not know
+  Json unknown = Json::object();  // fields that this version does not know
+
+  bool operator==(const ControlRequest&) const = default;
 };
 
-// `from` must be an object with a string `id`, `op` a non-empty string of at most 64 bytes, `args` an object
-// (absent counts as empty). InvalidArgument says which is not so.
+// `from` must be a sender (see DecodeSender), `op` a non-empty string of at most kMaxOpBytes, `args` an
+// object (absent counts as empty). InvalidArgument says which is not so.
 absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload);
 std::string EncodeControlRequest(const ControlRequest& request);
 
@@ -43,11 +41,15 @@ struct ControlReply {
   Json data;          // null when there is none
   std::string error;  // for people; empty when ok
   std::string code;   // stable, for programs; ours, peers do not send it
+  Json unknown = Json::object();
+
+  bool operator==(const ControlReply&) const = default;
 
   static ControlReply Ok(Json data);
   static ControlReply Error(std::string code, std::string error);
 };
 
+// `ok` must be true or false, `error` and `code` strings where they are there.
 absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload);
 std::string EncodeControlReply(const ControlReply& reply);
 

@@ -3,7 +3,7 @@
 
 #include <absl/status/statusor.h>
 
-#include <chrono>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -27,8 +27,11 @@ struct JwtClaims {
 };
 
 // Signs `claims` with `issuer`; `issued_at` becomes "iat". "jti" is the hash of the other claims, as the
-// peers make it.
+// peers make it. InvalidArgument for claims that DecodeJwt would refuse. Times are cut to whole seconds.
 absl::StatusOr<std::string> EncodeJwt(const JwtClaims& claims, const KeyPair& issuer, SystemTime issued_at);
+
+// True from the second of "exp" on; a token without one does not expire.
+bool HasExpired(const JwtClaims& claims, SystemTime now);
 
 struct DecodedJwt {
   JwtClaims claims;
@@ -38,8 +41,10 @@ struct DecodedJwt {
   Json raw_claims;
 };
 
-// Reads `token` and checks its shape, its header, and its signature by the issuer that it names. Whether that
-// issuer is to be trusted, and whether the token has expired, is the caller's question.
+// Reads `token` and checks its shape, its header, its signature by the issuer that it names, and that a key
+// of the issuer's kind may sign such a token: operators sign operators and accounts, accounts sign users and
+// themselves. Whether that issuer is to be trusted, and whether the token has expired (see HasExpired), is
+// the caller's question. Errors are InvalidArgument.
 absl::StatusOr<DecodedJwt> DecodeJwt(std::string_view token);
 
 // base64url without padding, as in the parts of a JWT.

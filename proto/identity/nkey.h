@@ -48,18 +48,21 @@ class PublicNkey {
 class KeyPair {
  public:
   static absl::StatusOr<KeyPair> Generate(NkeyKind kind);
-  // From the 58-character seed ("SU…", "SA…"); the caller's text is not wiped.
+  // From the 58-character seed ("SU…", "SA…"); the caller's text is not wiped. InvalidArgument says what is
+  // wrong with the seed, never the seed itself.
   static absl::StatusOr<KeyPair> FromSeed(std::string_view seed);
 
   const PublicNkey& public_key() const { return public_key_; }
+  // Curve keys cannot sign: theirs is all zero, which nothing accepts.
   Signature Sign(std::string_view message) const;
   // The seed in text form, in locked memory.
   Secret Seed() const;
 
  private:
-  KeyPair(PublicNkey public_key, Secret raw_seed);
+  KeyPair(PublicNkey public_key, Secret private_key);
+  static KeyPair FromRawSeed(NkeyKind kind, std::span<const unsigned char> raw_seed);
   PublicNkey public_key_;
-  Secret raw_seed_;  // 32 bytes
+  Secret private_key_;  // the 32 bytes of the seed, then those of the public key
 };
 
 }  // namespace meshwarden

@@ -1,0 +1,97 @@
+#include "proto/control.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "proto/unknown_fields.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr JsonLimits kRequestLimits = {
+    .max_bytes = kMaxControlRequestBytes, .max_depth = kMaxControlDepth, .max_values = kMaxControlValues};
+// A reply comes from the manager and may list every agent of a space.
+constexpr JsonLimits kReplyLimits = {.max_bytes = 1 << 20, .max_depth = 32, .max_values = 20'000};
+
+absl::StatusOr<ControlRequest> DecodeRequestFields(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kRequestLimits));
+  ControlRequest request;
+  MW_ASSIGN_OR_RETURN(request.from, DecodeSender(object));
+  MW_ASSIGN_OR_RETURN(request.op, RequiredString(object, "op"));
+  if (request.op.empty() || request.op.size() > kMaxOpBytes) {
+    return absl::InvalidArgumentError(fmt::format("field \"op\" must have 1 to {} bytes", kMaxOpBytes));
+  }
+  if (const auto args = object.find("args"); args != object.end()) {
+    if (!args->is_object()) return absl::InvalidArgumentError("field \"args\" must be an object");
+    request.args = *args;
+  }
+  request.unknown = UnknownFields(object, {"op", "args", "from"});
+  return request;
+}
+
+absl::StatusOr<ControlReply> DecodeReplyFields(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kReplyLimits));
+  const auto ok = object.find("ok");
+  if (ok == object.end() || !ok->is_boolean()) {
+    return absl::InvalidArgumentError("field \"ok\" must be true or false");
+  }
+  ControlReply reply;
+  reply.ok = ok->get<bool>();
+  if (const auto data = object.find("data"); data != object.end()) reply.data = *data;
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> error, OptionalString(object, "error"));
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> code, OptionalString(object, "code"));
+  reply.error = error.value_or("");
+  reply.code = code.value_or("");
+  reply.unknown = UnknownFields(object, {"ok", "data", "error", "code"});
+  return reply;
+}
+
+}  // namespace
+
+absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload) {
+  absl::StatusOr<ControlRequest> request = DecodeRequestFields(payload);
+  if (!request.ok()) return Annotate(request.status(), "control request");
+  return request;
+}
+
+std::string EncodeControlRequest(const ControlRequest& request) {
+  Json object = {{"op", request.op}};
+  if (request.args.is_object() && !request.args.empty()) object["args"] = request.args;
+  object["from"] = EncodeSender(request.from);
+  AppendUnknownFields(request.unknown, object);
+  return DumpJson(object);
+}
+
+ControlReply ControlReply::Ok(Json data) {
+  ControlReply reply;
+  reply.ok = true;
+  reply.data = std::move(data);
+  return reply;
+}
+
+ControlReply ControlReply::Error(std::string code, std::string error) {
+  ControlReply reply;
+  reply.error = std::move(error);
+  reply.code = std::move(code);
+  return reply;
+}
+
+absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload) {
+  absl::StatusOr<ControlReply> reply = DecodeReplyFields(payload);
+  if (!reply.ok()) return Annotate(reply.status(), "control reply");
+  return reply;
+}
+
+std::string EncodeControlReply(const ControlReply& reply) {
+  Json object = {{"ok", reply.ok}};
+  if (!reply.data.is_null()) object["data"] = reply.data;
+  if (!reply.error.empty()) object["error"] = reply.error;
+  if (!reply.code.empty()) object["code"] = reply.code;
+  AppendUnknownFields(reply.unknown, object);
+  return DumpJson(object);
+}
+
+}  // namespace meshwarden

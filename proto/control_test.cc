@@ -1,0 +1,138 @@
+#include "proto/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/status_matchers.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr std::string_view kJoin = R"({"op":"setChannels","args":{"channels":["general","team.a"]},)"
+                                   R"("from":{"id":"UA","name":"alice","role":"reviewer"}})";
+
+std::string WithArgs(const std::string& args) {
+  return R"({"op":"x","from":{"id":"UA"},"args":)" + args + "}";
+}
+
+TEST(ControlRequestTest, RequestOfAPeerIsReadAndWrittenAlike) {
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(kJoin));
+  EXPECT_EQ(request.op, "setChannels");
+  EXPECT_EQ(request.from.id, "UA");
+  EXPECT_EQ(request.args["channels"].size(), 2U);
+  EXPECT_EQ(EncodeControlRequest(request), kJoin);
+}
+
+TEST(ControlRequestTest, AbsentArgsAreEmpty) {
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request,
+                          DecodeControlRequest(R"({"op":"whoami","from":{"id":"UA"}})"));
+  EXPECT_TRUE(request.args.is_object());
+  EXPECT_TRUE(request.args.empty());
+  EXPECT_EQ(EncodeControlRequest(request), R"({"op":"whoami","from":{"id":"UA"}})");
+}
+
+TEST(ControlRequestTest, UnknownFieldsAreKept) {
+  constexpr std::string_view kText = R"({"op":"x","from":{"id":"UA","y":1},"later":{"z":[true]}})";
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(kText));
+  EXPECT_EQ(request.unknown.dump(), R"({"later":{"z":[true]}})");
+  EXPECT_EQ(EncodeControlRequest(request), kText);
+}
+
+TEST(ControlRequestTest, MissingAndOddFieldsAreNamed) {
+  EXPECT_THAT(DecodeControlRequest(R"({"op":"x"})"),
+              StatusIs(kInvalid, "control request: field \"from\" must be an object"));
+  EXPECT_THAT(DecodeControlRequest(R"({"from":{"id":"UA"}})"),
+              StatusIs(kInvalid, "control request: field \"op\" must be a string"));
+  EXPECT_THAT(DecodeControlRequest(R"({"op":["x"],"from":{"id":"UA"}})"),
+              StatusIs(kInvalid, HasSubstr("\"op\"")));
+  for (const char* args : {"null", "[]", "\"a\"", "7", "false"}) {
+    EXPECT_THAT(DecodeControlRequest(WithArgs(args)),
+                StatusIs(kInvalid, "control request: field \"args\" must be an object"));
+  }
+}
+
+TEST(ControlRequestTest, LengthOfTheOperationIsBounded) {
+  const auto with_op = [](std::size_t bytes) {
+    return R"({"from":{"id":"UA"},"op":")" + std::string(bytes, 'x') + "\"}";
+  };
+  EXPECT_THAT(DecodeControlRequest(with_op(kMaxOpBytes)), IsOk());
+  EXPECT_THAT(DecodeControlRequest(with_op(kMaxOpBytes + 1)), StatusIs(kInvalid, HasSubstr("1 to 64 bytes")));
+  EXPECT_THAT(DecodeControlRequest(with_op(0)), StatusIs(kInvalid, HasSubstr("1 to 64 bytes")));
+}
+
+TEST(ControlRequestTest, SizeIsBounded) {
+  const std::string frame = WithArgs(R"({"a":""})");
+  const auto padded = [&frame](std::size_t bytes) {
+    return WithArgs(R"({"a":")" + std::string(bytes - frame.size(), 'x') + "\"}");
+  };
+  EXPECT_THAT(DecodeControlRequest(padded(kMaxControlRequestBytes)), IsOk());
+  EXPECT_THAT(DecodeControlRequest(padded(kMaxControlRequestBytes + 1)),
+              StatusIs(kInvalid, HasSubstr("is longer than the 65536 allowed")));
+}
+
+TEST(ControlRequestTest, DepthIsBounded) {
+  const auto nested = [](std::size_t arrays) {
+    return WithArgs(R"({"a":)" + std::string(arrays, '[') + std::string(arrays, ']') + "}");
+  };
+  EXPECT_THAT(DecodeControlRequest(nested(kMaxControlDepth - 2)), IsOk());
+  EXPECT_THAT(DecodeControlRequest(nested(kMaxControlDepth - 1)),
+              StatusIs(kInvalid, HasSubstr("deeper than 8")));
+}
+
+TEST(ControlRequestTest, NumberOfValuesIsBounded) {
+  // The request, its op, from and id, its args and the list in them are values too.
+  const auto with_list = [](std::size_t items) {
+    std::string list = "0";
+    for (std::size_t i = 1; i < items; ++i) list += ",0";
+    return WithArgs(R"({"a":[)" + list + "]}");
+  };
+  EXPECT_THAT(DecodeControlRequest(with_list(kMaxControlValues - 6)), IsOk());
+  EXPECT_THAT(DecodeControlRequest(with_list(kMaxControlValues - 5)),
+              StatusIs(kInvalid, HasSubstr("1024 values")));
+}
+
+TEST(ControlRequestTest, HostileJsonIsRefused) {
+  for (const char* text :
+       {"", "null", "[]", "\"x\"", "{", R"({"op":"x","op":"y","from":{"id":"UA"}})",
+        R"({"op":"\ud800","from":{"id":"UA"}})", "{\"op\":\"\xFF\",\"from\":{\"id\":\"UA\"}}",
+        R"({"op":"x","from":{"id":"UA"},"n":1e999})"}) {
+    EXPECT_THAT(DecodeControlRequest(text), StatusIs(kInvalid, HasSubstr("control request: "))) << text;
+  }
+}
+
+TEST(ControlReplyTest, SuccessHasData) {
+  const ControlReply reply = ControlReply::Ok(Json::parse(R"({"channels":["general"]})"));
+  EXPECT_EQ(EncodeControlReply(reply), R"({"ok":true,"data":{"channels":["general"]}})");
+  MW_ASSERT_OK_AND_ASSIGN(const ControlReply again, DecodeControlReply(EncodeControlReply(reply)));
+  EXPECT_EQ(again, reply);
+}
+
+TEST(ControlReplyTest, ErrorHasTextAndCode) {
+  const ControlReply reply = ControlReply::Error("unknown_agent", "no such agent");
+  EXPECT_EQ(EncodeControlReply(reply), R"({"ok":false,"error":"no such agent","code":"unknown_agent"})");
+  MW_ASSERT_OK_AND_ASSIGN(const ControlReply again, DecodeControlReply(EncodeControlReply(reply)));
+  EXPECT_EQ(again, reply);
+}
+
+TEST(ControlReplyTest, ReplyOfAPeerHasNoCode) {
+  MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, DecodeControlReply(R"({"ok":false,"error":"no","x":1})"));
+  EXPECT_EQ(reply.code, "");
+  EXPECT_EQ(reply.error, "no");
+  EXPECT_EQ(reply.unknown.dump(), R"({"x":1})");
+}
+
+TEST(ControlReplyTest, OddRepliesAreRefused) {
+  EXPECT_THAT(DecodeControlReply("{}"),
+              StatusIs(kInvalid, "control reply: field \"ok\" must be true or false"));
+  EXPECT_THAT(DecodeControlReply(R"({"ok":1})"), StatusIs(kInvalid, HasSubstr("\"ok\"")));
+  EXPECT_THAT(DecodeControlReply(R"({"ok":false,"error":7})"), StatusIs(kInvalid, HasSubstr("\"error\"")));
+  EXPECT_THAT(DecodeControlReply(R"({"ok":false,"code":[]})"), StatusIs(kInvalid, HasSubstr("\"code\"")));
+}
+
+}  // namespace
+}  // namespace meshwarden

@@ -1,0 +1,156 @@
+#include "proto/message.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/status.h"
+#include "proto/unknown_fields.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr JsonLimits kLimits = {
+    .max_bytes = kMaxMessageBytes, .max_depth = kMaxMessageDepth, .max_values = kMaxMessageValues};
+constexpr std::string_view kTextKind = "text";
+constexpr std::string_view kDataKind = "data";
+
+absl::Status Wrong(std::string_view what) { return absl::InvalidArgumentError(std::string(what)); }
+
+const char* KeyOf(Delivery delivery) {
+  switch (delivery) {
+    case Delivery::kChannel:
+      return "channel";
+    case Delivery::kDm:
+      return "to";
+    case Delivery::kAnycast:
+      break;
+  }
+  return "toService";
+}
+
+// Eight, four, four, four and twelve hexadecimal digits.
+bool IsUuid(std::string_view text) {
+  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  if (text.size() != kShape.size()) return false;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const bool digit = std::string_view("0123456789abcdefABCDEF").find(text[i]) != std::string_view::npos;
+    if (kShape[i] == 'x' ? !digit : text[i] != '-') return false;
+  }
+  return true;
+}
+
+absl::StatusOr<Destination> DecodeDestination(const Json& object) {
+  std::optional<Destination> found;
+  for (Delivery delivery : {Delivery::kChannel, Delivery::kDm, Delivery::kAnycast}) {
+    MW_ASSIGN_OR_RETURN(std::optional<std::string> name, OptionalString(object, KeyOf(delivery)));
+    if (!name) continue;
+    if (found) return Wrong("only one of the fields \"channel\", \"to\" and \"toService\" may be there");
+    if (name->empty()) return Wrong(fmt::format("field \"{}\" must not be empty", KeyOf(delivery)));
+    found = Destination{delivery, *std::move(name)};
+  }
+  if (!found) return Wrong("one of the fields \"channel\", \"to\" and \"toService\" must be there");
+  return *std::move(found);
+}
+
+absl::StatusOr<Part> DecodePart(const Json& object) {
+  if (!object.is_object()) return Wrong("a part must be an object");
+  Part part;
+  MW_ASSIGN_OR_RETURN(part.kind, RequiredString(object, "kind"));
+  if (part.kind.empty()) return Wrong("field \"kind\" must not be empty");
+  if (part.kind == kTextKind) {
+    MW_ASSIGN_OR_RETURN(part.text, RequiredString(object, "text"));
+    part.unknown = UnknownFields(object, {"kind", "text"});
+  } else if (part.kind == kDataKind) {
+    const auto data = object.find("data");
+    if (data == object.end()) return Wrong("field \"data\" must be there");
+    part.data = *data;
+    part.unknown = UnknownFields(object, {"kind", "data"});
+  } else {
+    part.unknown = UnknownFields(object, {"kind"});
+  }
+  return part;
+}
+
+absl::StatusOr<std::vector<Part>> DecodeParts(const Json& object) {
+  const auto list = object.find("parts");
+  if (list == object.end() || !list->is_array()) return Wrong("field \"parts\" must be a list");
+  std::vector<Part> parts;
+  parts.reserve(list->size());
+  for (const Json& item : *list) {
+    absl::StatusOr<Part> part = DecodePart(item);
+    if (!part.ok()) return Annotate(part.status(), fmt::format("part {}", parts.size()));
+    parts.push_back(*std::move(part));
+  }
+  return parts;
+}
+
+Json EncodePart(const Part& part) {
+  Json object = Json::object();
+  object["kind"] = part.kind;
+  if (part.kind == kTextKind) object["text"] = part.text;
+  if (part.kind == kDataKind) object["data"] = part.data;
+  AppendUnknownFields(part.unknown, object);
+  return object;
+}
+
+absl::StatusOr<MeshMessage> DecodeFields(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  MeshMessage message;
+  MW_ASSIGN_OR_RETURN(message.id, RequiredString(object, "id"));
+  if (!IsUuid(message.id)) return Wrong("field \"id\" must be a UUID");
+  MW_ASSIGN_OR_RETURN(message.ts, DecodeTimestamp(object));
+  MW_ASSIGN_OR_RETURN(message.space, RequiredString(object, "space"));
+  if (message.space.empty()) return Wrong("field \"space\" must not be empty");
+  MW_ASSIGN_OR_RETURN(message.from, DecodeSender(object));
+  if (message.from.name.empty()) return Wrong("field \"from\": field \"name\" must not be empty");
+  MW_ASSIGN_OR_RETURN(message.destination, DecodeDestination(object));
+  MW_ASSIGN_OR_RETURN(auto mentions, OptionalStrings(object, "mentions"));
+  if (mentions) message.mentions = *std::move(mentions);
+  MW_ASSIGN_OR_RETURN(message.parts, DecodeParts(object));
+  MW_ASSIGN_OR_RETURN(message.reply_to, OptionalString(object, "replyTo"));
+  MW_ASSIGN_OR_RETURN(message.context_id, OptionalString(object, "contextId"));
+  message.unknown = UnknownFields(object, {"id", "ts", "space", "from", "channel", "to", "toService",
+                                           "mentions", "parts", "replyTo", "contextId"});
+  return message;
+}
+
+}  // namespace
+
+Part Part::Text(std::string text) {
+  Part part;
+  part.kind = kTextKind;
+  part.text = std::move(text);
+  return part;
+}
+
+Part Part::Data(Json data) {
+  Part part;
+  part.kind = kDataKind;
+  part.data = std::move(data);
+  return part;
+}
+
+absl::StatusOr<MeshMessage> DecodeMessage(std::string_view payload) {
+  absl::StatusOr<MeshMessage> message = DecodeFields(payload);
+  if (!message.ok()) return Annotate(message.status(), "message");
+  return message;
+}
+
+std::string EncodeMessage(const MeshMessage& message) {
+  Json object = Json::object();
+  object["id"] = message.id;
+  object["ts"] = EncodeTimestamp(message.ts);
+  object["space"] = message.space;
+  object["from"] = EncodeSender(message.from);
+  object[KeyOf(message.destination.delivery)] = message.destination.name;
+  if (!message.mentions.empty()) object["mentions"] = message.mentions;
+  Json& parts = object["parts"] = Json::array();
+  for (const Part& part : message.parts) parts.push_back(EncodePart(part));
+  if (message.reply_to) object["replyTo"] = *message.reply_to;
+  if (message.context_id) object["contextId"] = *message.context_id;
+  AppendUnknownFields(message.unknown, object);
+  return DumpJson(object);
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,128 @@
+#include "proto/message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/status_matchers.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr std::string_view kMulticast =
+    R"({"id":"bdd096e1-5303-4525-9c5e-b3111287a323","ts":1795408154253,"space":"main",)"
+    R"("from":{"id":"UA","name":"alice","role":"reviewer"},"channel":"general","mentions":["bob"],)"
+    R"("parts":[{"kind":"text","text":"hello"}],"contextId":"ctx-1"})";
+
+// The message above with one field set to the JSON text `value`, or without it where that is empty.
+std::string With(const std::string& key, const std::string& value) {
+  Json object = Json::parse(kMulticast);
+  if (value.empty()) {
+    object.erase(key);
+  } else {
+    object[key] = Json::parse(value);
+  }
+  return object.dump();
+}
+
+void ExpectRefused(const std::string& key, const std::string& value, const std::string& why) {
+  EXPECT_THAT(DecodeMessage(With(key, value)), StatusIs(kInvalid, HasSubstr(why))) << key << " = " << value;
+}
+
+TEST(MessageTest, MessageOfAPeerIsReadAndWrittenAlike) {
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage message, DecodeMessage(kMulticast));
+  EXPECT_EQ(message.from.name, "alice");
+  EXPECT_EQ(message.destination, (Destination{Delivery::kChannel, "general"}));
+  EXPECT_THAT(message.mentions, ElementsAre("bob"));
+  EXPECT_THAT(message.parts, ElementsAre(Part::Text("hello")));
+  EXPECT_EQ(message.context_id, "ctx-1");
+  EXPECT_EQ(EncodeMessage(message), kMulticast);
+}
+
+TEST(MessageTest, UnicastAndAnycastNameTheirDestination) {
+  constexpr std::string_view kUnicast =
+      R"({"id":"80cd9724-91c1-4235-9683-995d7f33b302","ts":1,"space":"main","from":{"id":"UA","name":"a"},)"
+      R"("to":"UB","parts":[],"replyTo":"bdd096e1"})";
+  MW_ASSERT_OK_AND_ASSIGN(MeshMessage message, DecodeMessage(kUnicast));
+  EXPECT_EQ(message.destination, (Destination{Delivery::kDm, "UB"}));
+  EXPECT_EQ(EncodeMessage(message), kUnicast);
+  message.destination = {Delivery::kAnycast, "reviewer"};
+  EXPECT_THAT(EncodeMessage(message), HasSubstr(R"("toService":"reviewer","parts")"));
+}
+
+TEST(MessageTest, UnknownFieldsAndKindsAreKept) {
+  const std::string text = With("parts", R"([{"kind":"data","data":null,"mime":"x"},
+                                             {"kind":"com.example.image","text":7,"url":"u"}])");
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage message, DecodeMessage(text));
+  EXPECT_EQ(message.parts[1].unknown.dump(), R"({"text":7,"url":"u"})");
+  EXPECT_EQ(EncodeMessage(message), text);
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage later, DecodeMessage(With("later", "[1]")));
+  EXPECT_EQ(EncodeMessage(later), With("later", "[1]"));
+}
+
+TEST(MessageTest, DestinationMustBeExactlyOne) {
+  ExpectRefused("channel", "", "one of the fields \"channel\", \"to\" and \"toService\" must be there");
+  ExpectRefused("to", "\"UB\"", "only one of the fields");
+  ExpectRefused("toService", "\"r\"", "only one of the fields");
+  ExpectRefused("channel", "\"\"", "field \"channel\" must not be empty");
+  ExpectRefused("to", "null", "field \"to\" must be a string");
+}
+
+TEST(MessageTest, IdMustBeAUuid) {
+  for (const char* id :
+       {"\"\"", "\"bdd096e1\"", "\"bdd096e1-5303-4525-9c5e-b3111287a32g\"",
+        "\"bdd096e1-5303-4525-9c5e-b3111287a323\\n\"", "\"bdd096e1x5303-4525-9c5e-b3111287a323\""}) {
+    ExpectRefused("id", id, "message: field \"id\" must be a UUID");
+  }
+  EXPECT_THAT(DecodeMessage(With("id", "\"BDD096E1-5303-4525-9C5E-B3111287A323\"")), IsOk());
+}
+
+TEST(MessageTest, MissingAndOddFieldsAreNamed) {
+  ExpectRefused("ts", "-1", "field \"ts\"");
+  ExpectRefused("space", "\"\"", "field \"space\"");
+  ExpectRefused("from", "", "field \"from\"");
+  ExpectRefused("from", R"({"id":"UA"})", "field \"from\": field \"name\" must not be empty");
+  ExpectRefused("mentions", "[1]", "field \"mentions\" must be a list of strings");
+  ExpectRefused("replyTo", "7", "field \"replyTo\"");
+  ExpectRefused("contextId", "{}", "field \"contextId\"");
+}
+
+TEST(MessageTest, OddPartsAreNamed) {
+  ExpectRefused("parts", "", "field \"parts\" must be a list");
+  ExpectRefused("parts", "{}", "field \"parts\" must be a list");
+  ExpectRefused("parts", R"([{"kind":"text","text":"a"},7])", "part 1: a part must be an object");
+  ExpectRefused("parts", R"([{"kind":""}])", "part 0: field \"kind\" must not be empty");
+  ExpectRefused("parts", R"([{"kind":"text"}])", "part 0: field \"text\" must be a string");
+  ExpectRefused("parts", R"([{"kind":"data"}])", "part 0: field \"data\" must be there");
+}
+
+TEST(MessageTest, SizeDepthAndNumberOfValuesAreBounded) {
+  EXPECT_THAT(DecodeMessage(std::string(kMaxMessageBytes + 1, ' ')),
+              StatusIs(kInvalid, HasSubstr("1048576")));
+  ExpectRefused("x", std::string(kMaxMessageDepth, '[') + std::string(kMaxMessageDepth, ']'),
+                "deeper than 32");
+  ExpectRefused(
+      "x",
+      "[" + std::string(2 * kMaxMessageValues, ' ') + "0" +
+          [] {
+            std::string more;
+            for (std::size_t i = 0; i < kMaxMessageValues; ++i) more += ",0";
+            return more;
+          }() +
+          "]",
+      "8192 values");
+}
+
+TEST(MessageTest, WhatIsNoMessageIsRefused) {
+  for (const char* text : {"", "{}", "[]", "null", "{\"id\":\"\xC3\"}"}) {
+    EXPECT_THAT(DecodeMessage(text), StatusIs(kInvalid, HasSubstr("message: "))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace meshwarden

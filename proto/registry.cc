@@ -1,0 +1,123 @@
+#include "proto/registry.h"
+
+#include <fmt/format.h>
+
+#include "base/status.h"
+#include "proto/duration.h"
+#include "proto/unknown_fields.h"
+#include "proto/utf8.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr JsonLimits kLimits = {.max_bytes = kMaxRegistryBytes, .max_depth = 16, .max_values = 1024};
+
+absl::StatusOr<std::optional<bool>> OptionalBool(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) return std::nullopt;
+  if (!found->is_boolean()) {
+    return absl::InvalidArgumentError(fmt::format("field \"{}\" must be true or false", key));
+  }
+  return found->get<bool>();
+}
+
+absl::StatusOr<std::optional<ReplayWindow>> OptionalWindow(const Json& object) {
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> text, OptionalString(object, "replayWindow"));
+  if (!text) return std::nullopt;
+  absl::StatusOr<ReplayWindow> window = ReplayWindow::Parse(*text);
+  if (!window.ok()) return Annotate(window.status(), "field \"replayWindow\"");
+  return *std::move(window);
+}
+
+absl::Status CheckLength(const std::optional<std::string>& text, std::string_view key, std::size_t limit) {
+  const std::size_t units = text ? Utf16Length(*text) : 0;
+  if (units <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("field \"{}\" has {} characters, more than the {} allowed", key, units, limit));
+}
+
+absl::StatusOr<ChannelConfig> DecodeConfigFields(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  ChannelConfig config;
+  MW_ASSIGN_OR_RETURN(config.replay, OptionalBool(object, "replay"));
+  MW_ASSIGN_OR_RETURN(config.replay_window, OptionalWindow(object));
+  MW_ASSIGN_OR_RETURN(config.description, OptionalString(object, "description"));
+  MW_ASSIGN_OR_RETURN(config.instructions, OptionalString(object, "instructions"));
+  MW_RETURN_IF_ERROR(ValidateChannelConfig(config));
+  config.unknown = UnknownFields(object, {"replay", "replayWindow", "description", "instructions"});
+  return config;
+}
+
+absl::StatusOr<ChannelDefaults> DecodeDefaultsFields(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  ChannelDefaults defaults;
+  MW_ASSIGN_OR_RETURN(defaults.replay, OptionalBool(object, "replay"));
+  MW_ASSIGN_OR_RETURN(defaults.replay_window, OptionalWindow(object));
+  defaults.unknown = UnknownFields(object, {"replay", "replayWindow"});
+  return defaults;
+}
+
+// The fields that a channel and the defaults have in common.
+template <typename Record>
+Json EncodeReplay(const Record& record) {
+  Json object = Json::object();
+  if (record.replay) object["replay"] = *record.replay;
+  if (record.replay_window) object["replayWindow"] = record.replay_window->text();
+  return object;
+}
+
+}  // namespace
+
+absl::StatusOr<ReplayWindow> ReplayWindow::Parse(std::string_view text) {
+  // ParseDuration looks past white space; the registry has none.
+  if (text.find_first_not_of("0123456789smhd") != std::string_view::npos) {
+    return absl::InvalidArgumentError("a window is digits and one of s, m, h, d, without spaces");
+  }
+  MW_ASSIGN_OR_RETURN(const std::chrono::milliseconds length, ParseDuration(text));
+  return ReplayWindow(std::string(text), length);
+}
+
+absl::Status ValidateChannelConfig(const ChannelConfig& config) {
+  MW_RETURN_IF_ERROR(CheckLength(config.description, "description", kMaxChannelDescription));
+  return CheckLength(config.instructions, "instructions", kMaxChannelInstructions);
+}
+
+absl::StatusOr<ChannelConfig> DecodeChannelConfig(std::string_view payload) {
+  absl::StatusOr<ChannelConfig> config = DecodeConfigFields(payload);
+  if (!config.ok()) return Annotate(config.status(), "channel record");
+  return config;
+}
+
+std::string EncodeChannelConfig(const ChannelConfig& config) {
+  Json object = EncodeReplay(config);
+  if (config.description) object["description"] = *config.description;
+  if (config.instructions) object["instructions"] = *config.instructions;
+  AppendUnknownFields(config.unknown, object);
+  return DumpJson(object);
+}
+
+absl::StatusOr<ChannelDefaults> DecodeChannelDefaults(std::string_view payload) {
+  absl::StatusOr<ChannelDefaults> defaults = DecodeDefaultsFields(payload);
+  if (!defaults.ok()) return Annotate(defaults.status(), "channel defaults");
+  return defaults;
+}
+
+std::string EncodeChannelDefaults(const ChannelDefaults& defaults) {
+  Json object = EncodeReplay(defaults);
+  AppendUnknownFields(defaults.unknown, object);
+  return DumpJson(object);
+}
+
+bool EffectiveReplay(const ChannelConfig& config, const ChannelDefaults& defaults) {
+  return config.replay.value_or(defaults.replay.value_or(true));
+}
+
+std::optional<std::chrono::milliseconds> EffectiveReplayWindow(const ChannelConfig& config,
+                                                               const ChannelDefaults& defaults) {
+  const std::optional<ReplayWindow>& window =
+      config.replay_window ? config.replay_window : defaults.replay_window;
+  if (!window) return std::nullopt;
+  return window->length();
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,40 @@
+#include "proto/sender.h"
+
+#include "base/status.h"
+#include "proto/unknown_fields.h"
+
+namespace meshwarden {
+namespace {
+
+absl::StatusOr<Sender> DecodeFields(const Json& from) {
+  Sender sender;
+  MW_ASSIGN_OR_RETURN(sender.id, RequiredString(from, "id"));
+  if (sender.id.empty()) return absl::InvalidArgumentError("field \"id\" must not be empty");
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> name, OptionalString(from, "name"));
+  sender.name = name.value_or("");
+  MW_ASSIGN_OR_RETURN(sender.role, OptionalString(from, "role"));
+  sender.unknown = UnknownFields(from, {"id", "name", "role"});
+  return sender;
+}
+
+}  // namespace
+
+absl::StatusOr<Sender> DecodeSender(const Json& object) {
+  const auto from = object.find("from");
+  if (from == object.end() || !from->is_object()) {
+    return absl::InvalidArgumentError("field \"from\" must be an object");
+  }
+  absl::StatusOr<Sender> sender = DecodeFields(*from);
+  if (!sender.ok()) return Annotate(sender.status(), "field \"from\"");
+  return sender;
+}
+
+Json EncodeSender(const Sender& sender) {
+  Json from = {{"id", sender.id}};
+  if (!sender.name.empty()) from["name"] = sender.name;
+  if (sender.role) from["role"] = *sender.role;
+  AppendUnknownFields(sender.unknown, from);
+  return from;
+}
+
+}  // namespace meshwarden

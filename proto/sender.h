@@ -1,0 +1,31 @@
+// Who a message or a request says it is from: {"id", "name"?, "role"?}.
+//
+// Only a claim: the sender's token in the subject, which the broker checks, decides whether it is so.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+
+namespace meshwarden {
+
+struct Sender {
+  std::string id;
+  std::string name;  // empty if there is none
+  std::optional<std::string> role;
+  Json unknown = Json::object();  // fields that this version does not know
+
+  bool operator==(const Sender&) const = default;
+};
+
+// The sender that stands under "from" in `object`: it must be an object with a non-empty string `id`, and
+// strings where it has `name` and `role`. InvalidArgument names the field that is not so.
+absl::StatusOr<Sender> DecodeSender(const Json& object);
+// The value of a "from" field.
+Json EncodeSender(const Sender& sender);
+
+}  // namespace meshwarden
