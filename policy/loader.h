@@ -1,38 +1,43 @@
 // Reads a policy from YAML, or says everything that is wrong with it.
+//
+// What the keys mean: `version` (1) and `space` in every file; `defaults`, for agents that name nothing;
+// `groups`; `agents`. Every key is known or refused, every channel is strict, every list is a list.
+//
+//   allowSubscribe, allowPublish   what an agent may read, where it may post; its groups add to both
+//   subscribe                      the channels it starts with, each covered by one pattern that it may read
+//
+// resolver.h says what holds where one of them is left out. Bounds on everything stand in limits.h. Names of
+// agents and groups have 1 to 64 letters, digits, '_', '-' and '.' and begin with a letter, a digit or '_';
+// a space and a role are such names without dots. Strings that YAML reads as something else (on, 123, null)
+// need quotes. Anchors, aliases, tags and merge keys are refused.
 #pragma once
 
-#include <absl/status/statusor.h>
+#include <absl/status/status.h>
 
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "policy/limits.h"
 #include "policy/policy.h"
+#include "policy/problem.h"
 
 namespace meshwarden {
 
-// One thing wrong with a policy file.
-struct PolicyProblem {
-  SourceLocation location;
-  std::string message;     // what is wrong
-  std::string suggestion;  // what to write instead; empty if there is nothing to suggest
-  std::string line_text;   // the line itself
-
-  // "FILE:LINE:COLUMN: MESSAGE (SUGGESTION)", then the line, then a caret.
-  std::string Format() const;
-};
-
 struct PolicyLoadResult {
   std::shared_ptr<const Policy> policy;  // null if there is any problem
-  std::vector<PolicyProblem> problems;   // in the order of the files, all of them in one run (at most 100)
+  // In the order of the files and lines, all of them in one run (at most kMaxPolicyProblems).
+  std::vector<PolicyProblem> problems;
 
   bool ok() const { return policy != nullptr; }
   // InvalidArgument with every problem, a paragraph each; OK if there are none.
   absl::Status ToStatus() const;
 };
 
-// Loads a file, or every *.yaml and *.yml file of a folder as one policy. Nothing is half loaded.
+// Loads a file, or the *.yaml and *.yml files of a folder, in the order of their names, as one policy: agents
+// and groups unite, `space` agrees, `defaults` stand in one of them, no name is given twice. Files whose
+// names begin with a dot are passed over, and so are folders within it. Nothing is half loaded.
 PolicyLoadResult LoadPolicy(const std::string& path);
 // The same from text; `name` stands for the file in messages.
 PolicyLoadResult ParsePolicy(std::string_view yaml, const std::string& name);

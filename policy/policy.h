@@ -9,30 +9,18 @@
 
 #include <chrono>
 #include <cstddef>
-#include <map>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "policy/grants.h"
+#include "policy/source_location.h"
 #include "proto/channel_pattern.h"
 
 namespace meshwarden {
-
-// Where a rule stands, for people: lines and columns count from 1.
-struct SourceLocation {
-  std::string file;
-  int line = 0;
-  int column = 0;
-};
-
-// One pattern that a policy grants, and the line that grants it.
-struct Grant {
-  ChannelPattern pattern;
-  SourceLocation location;
-  std::string via;  // "agent", "group engineering" or "defaults"
-};
 
 // What the policy says of one agent, groups and defaults worked in.
 struct AgentPolicy {
@@ -40,17 +28,18 @@ struct AgentPolicy {
   SourceLocation location;
   std::optional<std::string> id;  // pinned identity (public user nkey)
   std::optional<std::string> role;
-  std::vector<std::string> subscribe;  // channels at birth; covered by allow_subscribe; never empty
-  std::vector<Grant> allow_subscribe;
-  std::vector<Grant> allow_publish;
+  std::vector<std::string>
+      subscribe;  // channels at birth; covered by allow_subscribe; never empty once loaded
+  Grants allow_subscribe;
+  Grants allow_publish;
   std::vector<std::string> capabilities;
   std::vector<std::string> may_provision;
   std::optional<int> max_instances;
   std::optional<std::chrono::milliseconds> credential_ttl;
 
   // The patterns alone, in the order of the grants and without duplicates.
-  std::vector<std::string> AllowSubscribePatterns() const;
-  std::vector<std::string> AllowPublishPatterns() const;
+  std::vector<std::string> AllowSubscribePatterns() const { return allow_subscribe.Patterns(); }
+  std::vector<std::string> AllowPublishPatterns() const { return allow_publish.Patterns(); }
 };
 
 // An answer and its reason. Made by the named factories only.
@@ -86,15 +75,19 @@ class Policy {
   const AgentPolicy* FindByName(std::string_view name) const;
   // The agent that is pinned to the identity `id`, or null.
   const AgentPolicy* FindByPinnedId(std::string_view id) const;
+  // In the order of the files.
   const std::vector<AgentPolicy>& agents() const { return agents_; }
 
  private:
   Policy() = default;
+  absl::Status Index();
+
   std::string space_;
   std::string revision_;
   std::vector<AgentPolicy> agents_;
-  std::map<std::string, std::size_t, std::less<>> by_name_;
-  std::map<std::string, std::size_t, std::less<>> by_id_;
+  // Indices into agents_, ordered by name and by id.
+  std::vector<std::uint32_t> by_name_;
+  std::vector<std::uint32_t> by_id_;
 };
 
 // May `agent` subscribe to `channel` (a concrete channel or a pattern)? One single grant must cover it whole.

@@ -1,0 +1,288 @@
+#include "policy/file_reader.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "policy/closest_name.h"
+#include "policy/field_reader.h"
+#include "policy/limits.h"
+#include "policy/printable.h"
+#include "policy/text_check.h"
+#include "policy/yaml_document.h"
+#include "proto/identity/nkey.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::array<std::string_view, 1> kCapabilities = {"spawn"};
+
+class FileReader {
+ public:
+  FileReader(const SourceText& source, PatternTable& patterns, ProblemList& problems)
+      : source_(source), problems_(problems), fields_(source, patterns, problems) {
+    SetOrigin("");
+    own_origin_ = origin_;
+  }
+
+  Declarations Read(YamlNode root) {
+    Declarations file;
+    file.source = &source_;
+    if (root.kind() != YamlKind::kMapping) {
+      fields_.Report(root.place(), "a policy is a mapping of keys", "begin with version: 1");
+      file.complete = false;
+      return file;
+    }
+    ReadFields<Declarations>(root, "a policy", kFileFields, file);
+    RequireKey(root, "version", "write version: 1");
+    RequireKey(root, "space", "name the space that the policy is for: space: main");
+    return file;
+  }
+
+ private:
+  template <typename Target>
+  struct Field {
+    std::string_view key;
+    void (FileReader::*read)(const YamlEntry&, Target&);
+  };
+
+  // Hands each entry of `mapping` to the reader of its key, and reports keys that have none.
+  template <typename Target>
+  void ReadFields(YamlNode mapping, std::string_view what, std::span<const Field<Target>> known,
+                  Target& target) {
+    for (const YamlEntry& entry : fields_.EntriesOf(mapping)) {
+      if (problems_.full()) return;
+      const std::string_view key = entry.first.text();
+      const Field<Target>* field = nullptr;
+      for (const Field<Target>& candidate : known) {
+        if (candidate.key == key) field = &candidate;
+      }
+      if (field != nullptr) {
+        (this->*field->read)(entry, target);
+      } else {
+        std::vector<std::string_view> keys;
+        for (const Field<Target>& candidate : known) keys.push_back(candidate.key);
+        ReportUnknownKey(entry.first, what, keys);
+      }
+    }
+  }
+
+  void ReportUnknownKey(YamlNode key, std::string_view what, std::span<const std::string_view> known) {
+    std::string suggestion = DidYouMean(key.text(), known);
+    if (suggestion.empty()) suggestion = fmt::format("{} has {}", what, fmt::join(known, ", "));
+    fields_.Report(key.place(), fmt::format("unknown key {}", Quoted(key.text())), std::move(suggestion));
+  }
+
+  void RequireKey(YamlNode root, std::string_view wanted, std::string suggestion) {
+    for (const auto& [key, value] : root.Entries()) {
+      if (key.text() == wanted) return;
+    }
+    fields_.Report(root.place(), fmt::format("{} is missing", wanted), std::move(suggestion));
+  }
+
+  void ReadVersion(const YamlEntry& entry, Declarations&) {
+    const YamlNode node = entry.second;
+    const bool plain = node.kind() == YamlKind::kScalar && node.style() == YamlStyle::kPlain;
+    if (node.kind() == YamlKind::kRefused || (plain && node.text() == "1")) return;
+    fields_.Report(node.place(),
+                   plain ? fmt::format("version {} is not known", Clipped(node.text(), 64))
+                         : "version must be the number 1",
+                   "write version: 1");
+  }
+
+  void ReadSpace(const YamlEntry& entry, Declarations& file) {
+    if (const auto space = fields_.Token(entry)) {
+      file.space = NamedPlace{std::string(*space), entry.second.place()};
+    }
+  }
+
+  void ReadDefaults(const YamlEntry& entry, Declarations& file) {
+    DeclaredDefaults defaults;
+    defaults.place = entry.first.place();
+    const std::size_t before = problems_.count();
+    SetOrigin("defaults");
+    if (fields_.IsMapping(entry, "what agents get that name nothing")) {
+      ReadFields<DeclaredRights>(entry.second, "defaults", kDefaultsFields, defaults.rights);
+    }
+    defaults.complete = problems_.count() == before;
+    file.defaults = std::move(defaults);
+  }
+
+  void ReadGroups(const YamlEntry& entry, Declarations& file) {
+    if (!fields_.IsMapping(entry, "group names to rights")) file.complete = false;
+    for (const YamlEntry& group : fields_.EntriesOf(entry.second)) ReadGroup(group, file);
+  }
+
+  void ReadGroup(const YamlEntry& entry, Declarations& file) {
+    DeclaredGroup group;
+    group.name = entry.first.text();
+    group.place = entry.first.place();
+    const std::size_t before = problems_.count();
+    SetOrigin("group " + group.name);
+    fields_.CheckNameKey(entry.first);
+    if (fields_.IsMapping(entry, "rights")) {
+      ReadFields<DeclaredRights>(entry.second, "a group", kGroupFields, group.rights);
+    }
+    group.complete = problems_.count() == before;
+    file.groups.push_back(std::move(group));
+  }
+
+  void ReadAgents(const YamlEntry& entry, Declarations& file) {
+    if (!fields_.IsMapping(entry, "agent names to what each may do")) file.complete = false;
+    const std::vector<YamlEntry> entries = fields_.EntriesOf(entry.second);
+    file.agents.reserve(file.agents.size() + std::min(entries.size(), kMaxPolicyAgents));
+    for (const YamlEntry& agent : entries) {
+      if (file.agents.size() == kMaxPolicyAgents) {
+        fields_.Report(agent.first.place(), fmt::format("more than {} agents", kMaxPolicyAgents),
+                       "divide them among several spaces");
+        file.complete = false;
+        return;
+      }
+      ReadAgent(agent, file);
+    }
+  }
+
+  void ReadAgent(const YamlEntry& entry, Declarations& file) {
+    DeclaredAgent& declared = file.agents.emplace_back();
+    declared.place = entry.first.place();
+    declared.agent.name = entry.first.text();
+    declared.agent.location = source_.Locate(declared.place);
+    const std::size_t before = problems_.count();
+    origin_ = own_origin_;
+    fields_.CheckNameKey(entry.first);
+    if (fields_.IsMapping(entry, "rights")) {
+      ReadFields<DeclaredAgent>(entry.second, "an agent", kAgentFields, declared);
+    }
+    declared.complete = problems_.count() == before;
+  }
+
+  void SetOrigin(std::string via) {
+    origin_ = std::make_shared<const GrantOrigin>(GrantOrigin{source_.name(), std::move(via)});
+  }
+
+  std::optional<DeclaredChannels> Channels(const YamlEntry& entry, std::size_t max) {
+    std::optional<std::vector<ListedPattern>> patterns = fields_.Channels(entry, max);
+    if (!patterns) return std::nullopt;
+    GrantList list{origin_, *std::move(patterns)};
+    return DeclaredChannels{std::make_shared<const GrantList>(std::move(list)), entry.first.place()};
+  }
+
+  void ReadSubscribe(const YamlEntry& entry, DeclaredRights& rights) {
+    rights.subscribe = Channels(entry, kMaxSubscribeChannels);
+    if (!rights.subscribe || !rights.subscribe->grants->patterns.empty()) return;
+    // To a broker an empty filter means every message.
+    fields_.Report(entry.second.place(), "subscribe must not be empty",
+                   "name a channel, or leave subscribe out");
+  }
+  void ReadAllowSubscribe(const YamlEntry& entry, DeclaredRights& rights) {
+    rights.allow_subscribe = Channels(entry, kMaxGrantPatterns);
+  }
+  void ReadAllowPublish(const YamlEntry& entry, DeclaredRights& rights) {
+    rights.allow_publish = Channels(entry, kMaxGrantPatterns);
+  }
+
+  template <void (FileReader::*read)(const YamlEntry&, DeclaredRights&)>
+  void ReadRight(const YamlEntry& entry, DeclaredAgent& declared) {
+    (this->*read)(entry, declared.rights);
+  }
+
+  void ReadId(const YamlEntry& entry, DeclaredAgent& declared) {
+    const std::optional<std::string_view> id = fields_.Text(entry);
+    if (!id) return;
+    declared.id_place = entry.second.place();
+    const absl::StatusOr<PublicNkey> key = PublicNkey::ParseAs(NkeyKind::kUser, *id);
+    if (key.ok()) {
+      declared.agent.id = key->text();
+    } else {
+      fields_.Report(declared.id_place, fmt::format("id is no identity: {}", MessageOf(key.status())),
+                     "write the public user key: U and 55 more capital letters and digits");
+    }
+  }
+
+  void ReadRole(const YamlEntry& entry, DeclaredAgent& declared) {
+    if (const auto role = fields_.Token(entry)) declared.agent.role = std::string(*role);
+  }
+
+  void ReadGroupsOfAgent(const YamlEntry& entry, DeclaredAgent& declared) {
+    if (auto groups = fields_.Names(entry, kMaxGroupsOfAgent)) declared.groups = *std::move(groups);
+  }
+
+  void ReadCapabilities(const YamlEntry& entry, DeclaredAgent& declared) {
+    const auto names = fields_.Names(entry, kMaxCapabilities);
+    for (const NamedPlace& named : names.value_or(std::vector<NamedPlace>())) {
+      if (named.name == kCapabilities[0]) {
+        declared.agent.capabilities.push_back(named.name);
+        continue;
+      }
+      std::string suggestion = DidYouMean(named.name, kCapabilities);
+      if (suggestion.empty()) suggestion = fmt::format("known: {}", fmt::join(kCapabilities, ", "));
+      fields_.Report(named.place, fmt::format("unknown capability {}", Quoted(named.name)),
+                     std::move(suggestion));
+    }
+  }
+
+  void ReadMayProvision(const YamlEntry& entry, DeclaredAgent& declared) {
+    auto names = fields_.Names(entry, kMaxMayProvision);
+    if (!names) return;
+    declared.agent.may_provision.reserve(names->size());
+    declared.may_provision_places.reserve(names->size());
+    for (NamedPlace& named : *names) {
+      declared.agent.may_provision.push_back(std::move(named.name));
+      declared.may_provision_places.push_back(named.place);
+    }
+  }
+
+  void ReadMaxInstances(const YamlEntry& entry, DeclaredAgent& declared) {
+    declared.agent.max_instances = fields_.Count(entry, kMaxInstances);
+  }
+  void ReadCredentialTtl(const YamlEntry& entry, DeclaredAgent& declared) {
+    declared.agent.credential_ttl = fields_.Duration(entry);
+  }
+
+  static constexpr Field<Declarations> kFileFields[] = {{"version", &FileReader::ReadVersion},
+                                                        {"space", &FileReader::ReadSpace},
+                                                        {"defaults", &FileReader::ReadDefaults},
+                                                        {"groups", &FileReader::ReadGroups},
+                                                        {"agents", &FileReader::ReadAgents}};
+  static constexpr Field<DeclaredRights> kDefaultsFields[] = {
+      {"subscribe", &FileReader::ReadSubscribe},
+      {"allowSubscribe", &FileReader::ReadAllowSubscribe},
+      {"allowPublish", &FileReader::ReadAllowPublish}};
+  static constexpr Field<DeclaredRights> kGroupFields[] = {
+      {"allowSubscribe", &FileReader::ReadAllowSubscribe}, {"allowPublish", &FileReader::ReadAllowPublish}};
+  static constexpr Field<DeclaredAgent> kAgentFields[] = {
+      {"id", &FileReader::ReadId},
+      {"role", &FileReader::ReadRole},
+      {"groups", &FileReader::ReadGroupsOfAgent},
+      {"subscribe", &FileReader::ReadRight<&FileReader::ReadSubscribe>},
+      {"allowSubscribe", &FileReader::ReadRight<&FileReader::ReadAllowSubscribe>},
+      {"allowPublish", &FileReader::ReadRight<&FileReader::ReadAllowPublish>},
+      {"capabilities", &FileReader::ReadCapabilities},
+      {"mayProvision", &FileReader::ReadMayProvision},
+      {"maxInstances", &FileReader::ReadMaxInstances},
+      {"credentialTtl", &FileReader::ReadCredentialTtl}};
+
+  const SourceText& source_;
+  ProblemList& problems_;
+  FieldReader fields_;
+  std::shared_ptr<const GrantOrigin> origin_;      // of the lists being read
+  std::shared_ptr<const GrantOrigin> own_origin_;  // of agents' own lists
+};
+
+}  // namespace
+
+Declarations ReadDeclarations(const SourceText& source, PatternTable& patterns, ProblemList& problems) {
+  std::optional<YamlDocument> document;
+  if (CheckText(source, problems)) document = YamlDocument::Parse(source, problems);
+  if (document) return FileReader(source, patterns, problems).Read(document->root());
+  Declarations nothing;
+  nothing.source = &source;
+  nothing.complete = false;
+  return nothing;
+}
+
+}  // namespace meshwarden
