@@ -1,12 +1,13 @@
 // One connection to a NATS server, kept alive.
 //
 // Connection wraps the cnats client library: it authenticates with a creds file's identity, uses that
-// identity's own inbox prefix, and keeps many requests in flight over one inbox subscription. Short
-// interruptions are the library's to mend; when the library gives up for good, Connection builds a new
-// connection by itself and puts the subscriptions back, until it is closed.
+// identity's own inbox prefix, and keeps many requests in flight over one inbox subscription. However it is
+// lost, Connection builds a new library connection by itself and puts the subscriptions back, until it is
+// closed. Nothing is kept for later meanwhile: what can't be sent is refused.
 //
 // Threads: handlers and callbacks run on threads of this object, never while it holds a lock, and may call
-// any method except Close() and the destructor. A subscription's handler is called one message at a time.
+// any method except Request(), Flush(), Drain() and the destructor. A subscription's handler is called one
+// message at a time and may take its time; all other callbacks hold up the connection and must be brief.
 // Publish, RequestAsync and Subscribe do not block on the network; Request blocks for at most its time-out.
 // Thread-safe.
 //
@@ -28,45 +29,10 @@
 #include <utility>
 #include <vector>
 
-#include "proto/identity/creds.h"
+#include "endpoint/connection_options.h"
+#include "endpoint/nats_message.h"
 
 namespace meshwarden {
-
-struct NatsMessage {
-  std::string subject;
-  std::string reply;  // empty if the sender expects no answer
-  std::string payload;
-  std::vector<std::pair<std::string, std::string>> headers;
-};
-
-struct TlsOptions {
-  bool required = false;
-  std::string ca_file;    // empty: the system's
-  std::string cert_file;  // with key_file: the client's own certificate
-  std::string key_file;
-  std::string server_name;  // empty: the host of the URL
-};
-
-struct ConnectionOptions {
-  std::vector<std::string> servers;    // "nats://host:port"; tried in turn
-  std::string name;                    // shown in the server's monitoring
-  std::shared_ptr<const Creds> creds;  // null: an open server without authentication
-  TlsOptions tls;
-  std::chrono::milliseconds connect_timeout{5000};
-  // After a loss, the wait between two attempts to get back, and between two rebuilds.
-  std::chrono::milliseconds reconnect_wait{250};
-  // A server that answers no ping for two of these is given up.
-  std::chrono::milliseconds ping_interval{5000};
-  // Most requests that may wait for an answer; more are refused with ResourceExhausted. Far below the 10,000
-  // at which a server drops its queue of API requests.
-  std::size_t max_requests_in_flight = 2048;
-  // Most bytes kept for sending while the connection is away; publishing more is refused.
-  int max_pending_bytes = 8 * 1024 * 1024;
-  // True on every (re)connection, false when it is lost. Both may be null.
-  std::function<void(bool connected)> on_state;
-  // What the server reports outside any call: a denied subscription, a slow consumer, a failed rebuild.
-  std::function<void(const absl::Status&)> on_error;
-};
 
 // True for the error of a request that nobody serves, as opposed to a lost connection.
 bool IsNoResponders(const absl::Status& status);
@@ -100,7 +66,7 @@ class Connection {
                             std::chrono::milliseconds timeout, ReplyCallback done) = 0;
   // The same, blocking. Must not be called from a handler or callback of this connection.
   absl::StatusOr<NatsMessage> Request(std::string_view subject, std::string_view payload,
-                                  std::chrono::milliseconds timeout);
+                                      std::chrono::milliseconds timeout);
 
   // Calls `handler` for each message on `subject`; with a `queue`, shares them with that queue group's other
   // members. Survives reconnections.

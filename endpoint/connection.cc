@@ -1,0 +1,80 @@
+#include "endpoint/connection.h"
+
+#include <absl/strings/cord.h>
+#include <fmt/format.h>
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "endpoint/nats_connection.h"
+#include "endpoint/no_responders.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr char kNoRespondersMark[] = "meshwarden/no-responders";
+
+absl::Status CheckName(const std::string& name) {
+  // The library puts the name into a JSON text as it is.
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
+      return absl::InvalidArgumentError(
+          "a connection's name must not contain quotes, backslashes or control characters");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOptions(const ConnectionOptions& options) {
+  MW_RETURN_IF_ERROR(CheckName(options.name));
+  if (options.servers.empty()) return absl::InvalidArgumentError("no server given to connect to");
+  if (options.connect_timeout.count() <= 0 || options.ping_interval.count() <= 0 ||
+      options.reconnect_wait.count() <= 0 || options.max_pending_bytes <= 0) {
+    return absl::InvalidArgumentError("times and limits of a connection must be positive");
+  }
+  if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
+    return absl::InvalidArgumentError("a TLS client certificate and its key must be given together");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status NoRespondersError() {
+  absl::Status status = absl::UnavailableError("nobody serves this request");
+  status.SetPayload(kNoRespondersMark, absl::Cord());
+  return status;
+}
+
+bool IsNoResponders(const absl::Status& status) { return status.GetPayload(kNoRespondersMark).has_value(); }
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options) {
+  MW_RETURN_IF_ERROR(CheckOptions(options));
+  std::vector<ServerUrl> servers;
+  for (const std::string& text : options.servers) {
+    MW_ASSIGN_OR_RETURN(ServerUrl url, ParseServerUrl(text));
+    servers.push_back(std::move(url));
+  }
+  auto connection = std::make_unique<NatsConnection>(std::move(options), std::move(servers));
+  MW_RETURN_IF_ERROR(connection->Start());
+  return connection;
+}
+
+absl::StatusOr<NatsMessage> Connection::Request(std::string_view subject, std::string_view payload,
+                                                std::chrono::milliseconds timeout) {
+  struct Answer {
+    Mutex mutex;
+    CondVar arrived;
+    std::optional<absl::StatusOr<NatsMessage>> value;
+  };
+  const auto answer = std::make_shared<Answer>();
+  RequestAsync(subject, payload, timeout, [answer](absl::StatusOr<NatsMessage> value) {
+    MutexLock lock(answer->mutex);
+    answer->value = std::move(value);
+    answer->arrived.NotifyOne();
+  });
+  MutexLock lock(answer->mutex);
+  while (!answer->value.has_value()) answer->arrived.Wait(answer->mutex);
+  return *std::move(answer->value);
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,49 @@
+// How a Connection is to be made.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/identity/creds.h"
+
+namespace meshwarden {
+
+struct TlsOptions {
+  bool required = false;
+  std::string ca_file;    // empty: the system's
+  std::string cert_file;  // with key_file: the client's own certificate
+  std::string key_file;
+  std::string server_name;  // must stand in the server's certificate; empty: the host of the URL
+};
+
+struct ConnectionOptions {
+  // "nats://host:port", tried in turn. Others that a cluster announces are not used: name all.
+  std::vector<std::string> servers;
+  std::string name;                    // shown in the server's monitoring
+  std::shared_ptr<const Creds> creds;  // null: an open server without authentication
+  TlsOptions tls;
+  // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing.
+  std::chrono::milliseconds connect_timeout{5000};
+  // After a loss, the wait between two attempts to get back, and between two rebuilds.
+  std::chrono::milliseconds reconnect_wait{250};
+  // A server that answers no ping for two of these is given up.
+  std::chrono::milliseconds ping_interval{5000};
+  // Most requests that may wait for an answer; more are refused with ResourceExhausted. Far below the 10,000
+  // at which a server drops its queue of API requests.
+  std::size_t max_requests_in_flight = 2048;
+  // Most bytes kept for a server that is slow to take them; publishing more is refused with
+  // ResourceExhausted. While the connection is away nothing is kept: publishing is refused with Unavailable.
+  int max_pending_bytes = 8 * 1024 * 1024;
+  // True on every (re)connection, false when it is lost. May be null, as on_error.
+  std::function<void(bool connected)> on_state;
+  // What the server reports outside any call: a denied subscription, a slow consumer, a failed rebuild.
+  std::function<void(const absl::Status&)> on_error;
+};
+
+}  // namespace meshwarden
