@@ -4,13 +4,10 @@
 
 #include <absl/status/statusor.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/json.h"
 
 namespace meshwarden {
 
@@ -52,7 +49,8 @@ struct Permissions {
   std::optional<SubjectRules> subscribe;
 };
 
-// InvalidArgument for an agent's channel that is not strict (see ValidateChannel).
+// InvalidArgument for an agent's channel that is not strict (see ValidateChannel), or a manager service that
+// is not a plain name. Does not check `id`: minting does.
 absl::StatusOr<Permissions> PermissionsOf(Profile profile, const ProfileOptions& options);
 
 }  // namespace meshwarden

@@ -4,13 +4,14 @@
 #include <absl/status/statusor.h>
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
-#include "endpoint/privileged.h"
+#include "endpoint/jetstream_api.h"
 #include "policy/policy.h"
-#include "provisioning/agent_record.h"
 #include "provisioning/mint.h"
 
 namespace meshwarden {
@@ -31,7 +32,20 @@ struct ProvisionResult {
 // Makes `chat_<id>`, `dm_<id>` and the role's queue, writes the record, and mints the JWT; in that order, so
 // that a credential exists only for an agent that can work. Idempotent: what exists keeps its cursor; a chat
 // filter that reaches beyond today's policy is cut back to what the policy allows. Blocking.
+//
+// Nothing is made before everything has been checked. NotFound: the policy has no such agent.
+// InvalidArgument: the id is no user nkey, or a channel is malformed. PermissionDenied: a channel that the
+// agent may not read. FailedPrecondition: policy and issuer are of two spaces, the agent is pinned to another
+// id or the id to another agent, or the id is recorded as another agent. What the broker refuses keeps its
+// code.
 absl::StatusOr<ProvisionResult> ProvisionAgent(JetStreamApi& api, const Policy& policy, const Issuer& issuer,
                                                const ProvisionOptions& options, const Clock& clock);
+
+// The channels that a chat durable of `agent` with these filter subjects goes on reading: those within
+// today's policy, or, if none is left, `at_birth`. A filter that is no chat filter of `space` counts as
+// beyond it.
+std::vector<std::string> ChannelsToKeep(const AgentPolicy& agent, std::string_view space,
+                                        std::span<const std::string> filter_subjects,
+                                        std::span<const std::string> at_birth);
 
 }  // namespace meshwarden
