@@ -1,0 +1,235 @@
+#include "manager/cli/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace meshwarden {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"MESHWARDEN_SPACE", "MESHWARDEN_SERVER", "MESHWARDEN_CREDS"}) {
+      unsetenv(name);
+    }
+    directory_ =
+        ::testing::TempDir() + "cli_" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+
+  // Runs the command and returns its exit code; what it wrote is in out_ and err_.
+  int Run(const std::vector<std::string>& args) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = RunCli(args, out, err);
+    out_ = out.str();
+    err_ = err.str();
+    return code;
+  }
+  std::string File(const std::string& name, const std::string& contents) const {
+    std::string path = directory_ + "/" + name;
+    std::ofstream(path) << contents;
+    return path;
+  }
+  std::string Policy() const {
+    return File("policy.yaml",
+                "version: 1\nspace: main\nagents:\n  planner:\n    subscribe: [general]\n"
+                "    allowSubscribe: [general, team.>]\n");
+  }
+  // A space in directory_/mesh.
+  std::string Space() {
+    EXPECT_EQ(Run({"space", "init", "--space", "main", "--dir", directory_ + "/mesh"}), 0) << err_;
+    return directory_ + "/mesh";
+  }
+
+  std::string directory_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(CliTest, EveryLevelsHelpEndsWithAnExample) {
+  const std::vector<std::vector<std::string>> levels = {{},
+                                                        {"space"},
+                                                        {"space", "init"},
+                                                        {"space", "setup"},
+                                                        {"provision"},
+                                                        {"creds"},
+                                                        {"creds", "show"},
+                                                        {"creds", "mint"},
+                                                        {"policy"},
+                                                        {"policy", "check"},
+                                                        {"policy", "explain"}};
+  for (std::vector<std::string> level : levels) {
+    level.emplace_back("--help");
+    EXPECT_EQ(Run(level), 0);
+    const std::size_t example = out_.rfind("\nExample");
+    ASSERT_NE(example, std::string::npos) << out_;
+    EXPECT_THAT(out_.substr(example), HasSubstr("  meshwarden ")) << out_;
+    EXPECT_THAT(err_, IsEmpty());
+  }
+}
+
+TEST_F(CliTest, TheVersionIsTold) {
+  EXPECT_EQ(Run({"--version"}), 0);
+  EXPECT_EQ(out_, "meshwarden 0.1.0\n");
+}
+
+TEST_F(CliTest, WrongUsageIsTwoAndPointsAtTheHelp) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {},
+      {"fly"},
+      {"space"},
+      {"space", "init"},
+      {"space", "init", "--space", "main", "--dir", "x", "--port", "0"},
+      {"space", "init", "--space", "main", "--dir", "x", "--tls-cert", "c"},
+      {"space", "setup"},
+      {"space", "setup", "--creds", "x", "--replicas", "6"},
+      {"provision", "planner"},
+      {"creds", "show"},
+      {"creds", "mint", "--profile", "mover"},
+      {"policy", "check"},
+      {"policy", "check", "a", "b"},
+      {"policy", "check", "a", "--colour"},
+      {"policy", "explain", "planner", "--policy", "p"}};
+  for (const std::vector<std::string>& args : wrong) {
+    EXPECT_EQ(Run(args), 2) << ::testing::PrintToString(args);
+    EXPECT_THAT(err_, AllOf(StartsWith("meshwarden: "), HasSubstr("--help shows an example")));
+    EXPECT_THAT(out_, IsEmpty());
+  }
+}
+
+TEST_F(CliTest, TheHintNamesTheCommandThatWasGiven) {
+  Run({"creds", "mint", "--profile", "mover"});
+  EXPECT_THAT(err_, HasSubstr("\nmeshwarden creds mint --help shows an example.\n"));
+}
+
+TEST_F(CliTest, SpaceInitWritesASpaceAndSaysHowToGoOn) {
+  const std::string mesh = Space();
+  EXPECT_THAT(out_, AllOf(HasSubstr("nats-server -c " + mesh + "/server.conf"),
+                          HasSubstr("meshwarden space setup --creds " + mesh + "/creds/setup.creds")));
+  EXPECT_TRUE(std::filesystem::exists(mesh + "/issuer.json"));
+  EXPECT_TRUE(std::filesystem::exists(mesh + "/creds/mover.creds"));
+}
+
+TEST_F(CliTest, SpaceInitOverwritesNothing) {
+  const std::string mesh = Space();
+  EXPECT_EQ(Run({"space", "init", "--space", "main", "--dir", mesh}), 1);
+  EXPECT_THAT(err_, StartsWith("meshwarden: "));
+}
+
+TEST_F(CliTest, TheSpaceIsAlsoTakenFromTheEnvironment) {
+  setenv("MESHWARDEN_SPACE", "fromenv", 1);
+  EXPECT_EQ(Run({"space", "init", "--dir", directory_ + "/mesh"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("space fromenv is in"));
+  unsetenv("MESHWARDEN_SPACE");
+}
+
+TEST_F(CliTest, CredsShowTellsWhatACredentialMayDo) {
+  const std::string mesh = Space();
+  EXPECT_EQ(Run({"creds", "show", mesh + "/creds/manager.creds"}), 0) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("profile    manager (answers control requests)"),
+                          HasSubstr("space      main"), HasSubstr("$JS.>"), Not(HasSubstr("SEED"))));
+  EXPECT_EQ(Run({"creds", "show", "--json", mesh + "/creds/mover.creds"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_)["profile"], "mover");
+}
+
+TEST_F(CliTest, CredsShowRefusesWhatIsNoCredsFile) {
+  EXPECT_EQ(Run({"creds", "show", Policy()}), 1);
+  EXPECT_THAT(err_, HasSubstr("policy.yaml"));
+  EXPECT_EQ(Run({"creds", "show", "/nowhere"}), 1);
+}
+
+TEST_F(CliTest, CredsMintWritesACredentialOnce) {
+  const std::string mesh = Space();
+  const std::vector<std::string> mint = {"creds",
+                                         "mint",
+                                         "--profile",
+                                         "agent",
+                                         "--issuer",
+                                         mesh + "/issuer.json",
+                                         "--out",
+                                         directory_ + "/a.creds",
+                                         "--ttl",
+                                         "24h",
+                                         "--allow-subscribe",
+                                         "general,team.>"};
+  EXPECT_EQ(Run(mint), 0) << err_;
+  EXPECT_EQ(Run({"creds", "show", directory_ + "/a.creds"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("profile    agent"), HasSubstr("cotal.main.chat.*.team.>"),
+                          Not(HasSubstr("expires    never"))));
+  EXPECT_EQ(Run(mint), 1);
+}
+
+TEST_F(CliTest, CredsMintRefusesWhatTheProfileDoesNotHave) {
+  const std::string mesh = Space();
+  const auto mint = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {
+        "creds", "mint", "--issuer", mesh + "/issuer.json", "--out", directory_ + "/b.creds"};
+    args.insert(args.end(), more.begin(), more.end());
+    return Run(args);
+  };
+  EXPECT_EQ(mint({"--profile", "mover", "--role", "lead"}), 1);
+  EXPECT_THAT(err_, HasSubstr("are for --profile agent"));
+  EXPECT_EQ(mint({"--profile", "king"}), 1);
+  EXPECT_EQ(mint({"--profile", "mover", "--ttl", "soon"}), 1);
+  EXPECT_THAT(err_, HasSubstr("--ttl"));
+  EXPECT_EQ(mint({"--profile", "mover", "--space", "other"}), 1);
+  EXPECT_EQ(mint({"--profile", "agent", "--allow-subscribe", "foo/bar"}), 1);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/b.creds"));
+}
+
+TEST_F(CliTest, PolicyCheckSaysFineOrWhatIsWrong) {
+  EXPECT_EQ(Run({"policy", "check", Policy()}), 0) << err_;
+  EXPECT_THAT(out_, StartsWith("fine: space main, 1 agents, revision "));
+  const std::string bad = File("bad.yaml", "version: 1\nspace: main\nagent: {}\n");
+  EXPECT_EQ(Run({"policy", "check", bad}), 1);
+  EXPECT_THAT(err_, HasSubstr("bad.yaml:3:1: "));
+  EXPECT_THAT(out_, IsEmpty());
+}
+
+TEST_F(CliTest, PolicyCheckAnswersInJson) {
+  EXPECT_EQ(Run({"policy", "check", "--json", Policy()}), 0) << err_;
+  EXPECT_EQ(nlohmann::json::parse(out_)["agents"], 1);
+  EXPECT_EQ(Run({"policy", "check", "--json", File("bad.yaml", "version: 1\nspace: main\nagent: {}\n")}), 1);
+  const auto report = nlohmann::json::parse(out_);
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["problems"][0]["line"], 3);
+}
+
+TEST_F(CliTest, PolicyExplainNamesTheRule) {
+  EXPECT_EQ(Run({"policy", "explain", "planner", "team.a", "--policy", Policy()}), 0) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("read: yes"), HasSubstr("policy.yaml:6:"), HasSubstr("post: no")));
+  EXPECT_EQ(Run({"policy", "explain", "planer", "team.a", "--policy", Policy()}), 1);
+  EXPECT_THAT(err_, HasSubstr("planner"));
+}
+
+TEST_F(CliTest, ABrokerThatIsNotThereIsAnErrorThatSaysWhatToDo) {
+  const std::string mesh = Space();
+  const std::string nowhere = "nats://127.0.0.1:1";
+  EXPECT_EQ(Run({"space", "setup", "--creds", mesh + "/creds/setup.creds", "--server", nowhere}), 1);
+  EXPECT_THAT(err_,
+              AllOf(HasSubstr("cannot connect to " + nowhere), HasSubstr("is nats-server running there?")));
+  const std::string out = directory_ + "/planner.creds";
+  EXPECT_EQ(Run({"provision", "planner", "--policy", Policy(), "--issuer", mesh + "/issuer.json", "--creds",
+                 mesh + "/creds/setup.creds", "--server", nowhere, "--out", out}),
+            1);
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace meshwarden

@@ -1,0 +1,115 @@
+// `meshwarden provision`.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "manager/cli/broker_session.h"
+#include "manager/cli/command_line.h"
+#include "manager/cli/creds_out.h"
+#include "manager/private_file.h"
+#include "policy/loader.h"
+#include "policy/policy.h"
+#include "proto/identity/creds.h"
+#include "proto/identity/nkey.h"
+#include "provisioning/agent_record.h"
+#include "provisioning/mint.h"
+#include "provisioning/provisioner.h"
+
+namespace meshwarden {
+namespace {
+
+struct ProvisionArguments {
+  BrokerOptions broker;
+  std::string agent;
+  std::string policy;
+  std::string issuer;
+  std::string out;
+  std::string id_seed;
+  std::optional<std::vector<std::string>> subscribe;
+};
+
+// The identity of a creds file that an earlier run wrote must be the same agent's.
+absl::Status CheckEarlierRun(JetStreamApi& api, const std::string& space, const ProvisionArguments& arguments,
+                             const std::string& id) {
+  const absl::StatusOr<AgentRecord> record = ReadAgentRecord(api, space, id);
+  if (absl::IsNotFound(record.status())) {
+    return absl::OkStatus();  // a broker that lost its store gets it back
+  }
+  MW_RETURN_IF_ERROR(record.status());
+  if (record->agent == arguments.agent) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      fmt::format("{} holds the credential of agent \"{}\", not \"{}\"; choose another --out", arguments.out,
+                  record->agent, arguments.agent));
+}
+
+void PrintResult(const ProvisionArguments& arguments, const std::string& space, const std::string& id,
+                 const ProvisionResult& result, std::ostream& out) {
+  const Json json = {{"agent", arguments.agent},
+                     {"id", id},
+                     {"space", space},
+                     {"creds", arguments.out},
+                     {"channels", result.channels},
+                     {"created", result.created}};
+  out << DumpJson(json) << '\n';
+}
+
+absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
+  const PolicyLoadResult loaded = LoadPolicy(arguments.policy);
+  MW_RETURN_IF_ERROR(loaded.ToStatus());
+  MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Load(arguments.issuer));
+  MW_ASSIGN_OR_RETURN(CredsOut out, CredsOut::Open(arguments.out, arguments.id_seed, issuer.account()));
+  if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.id_seed)) {
+    line.err << "warning: " << *warning << '\n';
+  }
+  MW_ASSIGN_OR_RETURN(BrokerSession session, BrokerSession::Open(arguments.broker, "provision", line.err));
+  if (out.exists()) {
+    MW_RETURN_IF_ERROR(CheckEarlierRun(session.api(), issuer.space(), arguments, out.id()));
+  }
+  const ProvisionOptions options{.agent = arguments.agent, .id = out.id(), .subscribe = arguments.subscribe};
+  MW_ASSIGN_OR_RETURN(const ProvisionResult result,
+                      ProvisionAgent(session.api(), *loaded.policy, issuer, options, Clock::System()));
+  MW_RETURN_IF_ERROR(std::move(out).Write(result.jwt, Clock::System().Now()));
+  PrintResult(arguments, issuer.space(), options.id, result, line.out);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddProvisionCommand(CLI::App& app, CommandLine& line) {
+  const auto arguments = std::make_shared<ProvisionArguments>();
+  CLI::App* provision = app.add_subcommand(
+      "provision", "Make an agent's durables, record and credential, straight on the broker");
+  provision->footer(
+      "\nRepeating it with the same --out changes nothing; the identity in that file is used again.\n"
+      "\nExample:\n"
+      "  meshwarden provision planner --policy policy.yaml --issuer ./mesh/issuer.json \\\n"
+      "      --creds ./mesh/creds/setup.creds --out planner.creds");
+  provision->add_option("AGENT", arguments->agent, "Name of the agent in the policy")->required();
+  provision->add_option("--policy", arguments->policy, "Policy file, or folder of policy files")->required();
+  provision->add_option("--issuer", arguments->issuer, "Issuer file that space init wrote")->required();
+  AddBrokerOptions(*provision, arguments->broker);
+  provision->add_option("--out", arguments->out, "Creds file to write (mode 0600)")->required();
+  provision->add_option(
+      "--id-seed", arguments->id_seed,
+      "File with the seed of the identity to use (default: the one in --out, or a new one)");
+  provision->add_option("--subscribe", arguments->subscribe, "Channels at the start (default: the policy's)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  provision->callback(
+      [arguments, &line] { line.deed = [arguments, &line] { return Provision(*arguments, line); }; });
+}
+
+}  // namespace meshwarden
