@@ -1,0 +1,187 @@
+// How fast channels move through the manager, against the same consumer updates sent straight to JetStream.
+//
+// Prints tables; asserts nothing by the clock. Machines differ, so the figures to quote are the ratios:
+// direct and managed rounds alternate within one run, and a ratio is the median over the pairs of rounds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "endpoint/privileged.h"
+#include "policy/loader.h"
+#include "proto/names.h"
+#include "tests/support/mesh.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRounds = 9;
+constexpr std::chrono::milliseconds kRoundTime{1000};
+constexpr int kPolicyAgents = 10'000;
+constexpr int kProvisionedAgents = 500;
+
+struct Round {
+  double rate = 0;  // operations a second, all connections together
+  double p50 = 0;   // milliseconds
+  double p99 = 0;
+};
+
+double Percentile(const std::vector<double>& sorted, double share) {
+  return sorted[std::min(sorted.size() - 1,
+                         static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// One worker a connection, each with its own kind of operation; `operation(worker, turn)` is called in a
+// closed loop until the time is up.
+using Operation = std::function<absl::Status(std::size_t worker, int turn)>;
+
+absl::StatusOr<Round> RunRound(std::size_t workers, const Operation& operation) {
+  std::vector<std::vector<double>> latencies(workers);
+  std::vector<absl::Status> failures(workers);
+  const auto start = Clock::now();
+  std::vector<std::thread> threads;
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    threads.emplace_back([&, worker] {
+      for (int turn = 0; Clock::now() - start < kRoundTime && failures[worker].ok(); ++turn) {
+        const auto sent = Clock::now();
+        failures[worker] = operation(worker, turn);
+        latencies[worker].push_back(std::chrono::duration<double, std::milli>(Clock::now() - sent).count());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  std::vector<double> all;
+  for (const auto& some : latencies) all.insert(all.end(), some.begin(), some.end());
+  for (const absl::Status& failure : failures) MW_RETURN_IF_ERROR(failure);
+  std::sort(all.begin(), all.end());
+  return Round{.rate = static_cast<double>(all.size()) / seconds,
+               .p50 = Percentile(all, 0.5),
+               .p99 = Percentile(all, 0.99)};
+}
+
+std::vector<std::string> ChannelsOfTurn(int turn) { return {"general", fmt::format("team.c{}", turn % 7)}; }
+
+absl::Status SetThroughManager(TestAgent& agent, int turn) {
+  MW_ASSIGN_OR_RETURN(const ControlReply reply, SetChannels(agent, ChannelsOfTurn(turn)));
+  return reply.ok ? absl::OkStatus() : absl::InternalError(reply.error);
+}
+
+absl::Status SetDirectly(JetStreamApi& api, const std::string& id, int turn) {
+  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, ChatDurableConfig("main", id, ChannelsOfTurn(turn)));
+  return api.UpdateConsumer(ChatStream("main"), config).status();
+}
+
+struct Medians {
+  std::vector<double> rate, p50, p99;
+  void Add(const Round& round) {
+    rate.push_back(round.rate);
+    p50.push_back(round.p50);
+    p99.push_back(round.p99);
+  }
+};
+
+void PrintRow(const char* what, std::size_t connections, const Medians& medians) {
+  fmt::print("{:>11}  {:<9}  {:>9.0f}  {:>8.3f}  {:>8.3f}\n", connections, what, Median(medians.rate),
+             Median(medians.p50), Median(medians.p99));
+}
+
+absl::Status CompareAt(Mesh& mesh, std::size_t connections) {
+  std::vector<TestAgent> agents;
+  std::vector<std::unique_ptr<Connection>> direct;
+  std::vector<std::unique_ptr<JetStreamApi>> apis;
+  for (std::size_t i = 0; i < connections; ++i) {
+    MW_ASSIGN_OR_RETURN(TestAgent agent, mesh.Provision("bench"));
+    agents.push_back(std::move(agent));
+    MW_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, mesh.ConnectAs("setup"));
+    apis.push_back(std::make_unique<JetStreamApi>(*connection, kPatience));
+    direct.push_back(std::move(connection));
+  }
+  const Operation straight = [&](std::size_t i, int turn) {
+    return SetDirectly(*apis[i], agents[i].id, turn);
+  };
+  const Operation managed = [&](std::size_t i, int turn) { return SetThroughManager(agents[i], turn); };
+  Medians straight_rounds;
+  Medians managed_rounds;
+  Medians ratios;
+  for (int round = -1; round < kRounds; ++round) {  // the first pair warms up
+    MW_ASSIGN_OR_RETURN(const Round a, RunRound(connections, straight));
+    MW_ASSIGN_OR_RETURN(const Round b, RunRound(connections, managed));
+    if (round < 0) continue;
+    straight_rounds.Add(a);
+    managed_rounds.Add(b);
+    ratios.Add({.rate = b.rate / a.rate, .p50 = b.p50 / a.p50, .p99 = b.p99 / a.p99});
+  }
+  PrintRow("direct", connections, straight_rounds);
+  PrintRow("manager", connections, managed_rounds);
+  fmt::print("{:>11}  {:<9}  {:>9.2f}  {:>8.2f}  {:>8.2f}\n", "", "ratio", Median(ratios.rate),
+             Median(ratios.p50), Median(ratios.p99));
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+std::string LargePolicy() {
+  std::string yaml =
+      "version: 1\nspace: main\ngroups:\n  engineering: { allowSubscribe: [team.>], allowPublish: [team.>] "
+      "}\n"
+      "agents:\n  bench: { subscribe: [general], allowSubscribe: [general, team.>], allowPublish: [general] "
+      "}\n";
+  for (int i = 0; i < kPolicyAgents - 1; ++i) {
+    yaml += fmt::format(
+        "  agent-{}:\n    groups: [engineering]\n    subscribe: [general, project.p{}]\n"
+        "    allowSubscribe: [general, project.p{}, ops.*]\n    allowPublish: [general, project.p{}]\n",
+        i, i % 100, i % 100, i % 100);
+  }
+  return yaml;
+}
+
+absl::Status Run() {
+  const std::string yaml = LargePolicy();
+  const auto start = Clock::now();
+  const PolicyLoadResult loaded = ParsePolicy(yaml, "bench.yaml");
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  MW_RETURN_IF_ERROR(loaded.ToStatus());
+  fmt::print("policy of {} agents ({:.1f} MB of YAML) loaded in {:.3f} s\n", loaded.policy->size(),
+             static_cast<double>(yaml.size()) / 1e6, seconds);
+
+  MW_ASSIGN_OR_RETURN(const std::unique_ptr<Mesh> mesh, Mesh::Start(yaml));
+  MW_ASSIGN_OR_RETURN(const std::unique_ptr<Process> manager, mesh->StartManager());
+  fmt::print("manager with that policy: {:.1f} MB resident\n",
+             static_cast<double>(manager->ResidentBytes()) / 1e6);
+  fmt::print("\nconnections  through       rate/s    p50 ms    p99 ms   (medians of {} rounds)\n", kRounds);
+  for (const std::size_t connections : {1, 8, 32}) MW_RETURN_IF_ERROR(CompareAt(*mesh, connections));
+
+  for (int i = 0; i < kProvisionedAgents; ++i) {
+    MW_ASSIGN_OR_RETURN(TestAgent agent, mesh->Provision("bench"));
+    MW_RETURN_IF_ERROR(SetThroughManager(agent, i));
+  }
+  fmt::print("\nmanager after all this and {} more agents served: {:.1f} MB resident\n", kProvisionedAgents,
+             static_cast<double>(manager->ResidentBytes()) / 1e6);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace meshwarden::testing
+
+int main() {
+  const absl::Status status = meshwarden::testing::Run();
+  if (status.ok()) return 0;
+  fmt::print(stderr, "bench: {}\n", meshwarden::MessageOf(status));
+  return 1;
+}

@@ -1,0 +1,106 @@
+// The command line as an operator and a launcher use it: real programs against a real broker.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/status_matchers.h"
+#include "proto/identity/creds.h"
+#include "tests/support/mesh.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kPolicy[] = R"(
+version: 1
+space: main
+agents:
+  bob: { role: reviewer, subscribe: [general], allowSubscribe: [general, team.>], allowPublish: [general] }
+)";
+
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override { MW_ASSERT_OK_AND_ASSIGN(mesh_, Mesh::Start(kPolicy)); }
+
+  Finished Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), Runfile("manager/meshwarden"));
+    ProcessOptions options;
+    options.argv = std::move(arguments);
+    options.environment = {{"MESHWARDEN_SERVER", mesh_->url()}};
+    absl::StatusOr<Finished> finished = RunProgram(options, kPatience);
+    EXPECT_THAT(finished, IsOk());
+    return *std::move(finished);
+  }
+  Finished Provision(const std::string& out, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"provision", "bob",
+                                          "--policy",  mesh_->directory() + "/policy.yaml",
+                                          "--issuer",  mesh_->PathOf("issuer.json"),
+                                          "--creds",   mesh_->PathOf("creds/setup.creds"),
+                                          "--out",     out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments);
+  }
+  // The one JSON object among the lines that a program printed.
+  static Json ObjectIn(const std::string& output) {
+    const std::size_t begin = output.find('{');
+    EXPECT_NE(begin, std::string::npos) << output;
+    return *ParseJsonObject(output.substr(begin, output.find('\n', begin) - begin), {});
+  }
+
+  std::unique_ptr<Mesh> mesh_;
+};
+
+TEST_F(CliTest, ProvisionedCredsConnectAndAreTheOwnersAlone) {
+  const std::string out = mesh_->directory() + "/bob.creds";
+  const Finished finished = Provision(out);
+  ASSERT_EQ(finished.exit_code, 0) << finished.output;
+  struct stat info {};
+  ASSERT_EQ(::stat(out.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  MW_ASSERT_OK_AND_ASSIGN(Creds creds, Creds::Load(out));
+  EXPECT_EQ(ObjectIn(finished.output).at("id"), creds.id());
+  EXPECT_EQ(*mesh_->FiltersOf(creds.id()), FiltersFor({"general"}));
+  EXPECT_THAT(mesh_->Connect(std::make_shared<const Creds>(std::move(creds))), IsOk());
+}
+
+TEST_F(CliTest, ProvisioningTwiceIsANoOp) {
+  const std::string out = mesh_->directory() + "/bob.creds";
+  const Json first = ObjectIn(Provision(out).output);
+  const Finished again = Provision(out);
+  ASSERT_EQ(again.exit_code, 0) << again.output;
+  const Json second = ObjectIn(again.output);
+  EXPECT_EQ(first.at("created"), true);
+  EXPECT_EQ(second.at("created"), false);
+  EXPECT_EQ(second.at("id"), first.at("id"));
+}
+
+TEST_F(CliTest, SettingASpaceUpAgainIsANoOp) {
+  const Finished finished =
+      Run({"space", "setup", "--space", "main", "--creds", mesh_->PathOf("creds/setup.creds")});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+TEST_F(CliTest, MistakesAreToldWithWhatToDo) {
+  const std::string out = mesh_->directory() + "/x.creds";
+  const Finished foreign = Provision(out, {"--subscribe", "general,secret"});
+  EXPECT_EQ(foreign.exit_code, 1);
+  EXPECT_THAT(foreign.output, HasSubstr("secret"));
+  EXPECT_THAT(ReadFile(out, 10), StatusIs(absl::StatusCode::kNotFound));
+  const Finished wrong_creds =
+      Run({"space", "setup", "--space", "main", "--creds", mesh_->PathOf("creds/observer.creds")});
+  EXPECT_EQ(wrong_creds.exit_code, 1);
+  EXPECT_EQ(Run({"provision"}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace meshwarden::testing

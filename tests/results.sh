@@ -1,0 +1,85 @@
+# Running Bazel tests and counting their cases from what they reported. Sourced by tests/run and .ci/run.
+
+passed=0
+failed=0
+
+# The test targets among the given patterns that a plain run would include.
+list_tests() {
+  local patterns=$* filter=$1
+  shift
+  patterns="set($*)"
+  if [ -n "$filter" ]; then
+    bazel query --noshow_progress "attr(tags, '$filter', tests($patterns)) except attr(tags, manual, tests($patterns))" 2>/dev/null
+  else
+    bazel query --noshow_progress "tests($patterns) except attr(tags, manual, tests($patterns))" 2>/dev/null
+  fi
+}
+
+# Number in the attribute $2 of the first element of the JUnit file $1 that has it; 0 if none.
+junit_count() {
+  sed -n "s/.*<testsuites\{0,1\}[^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1" 2>/dev/null | head -n 1 | grep . || echo 0
+}
+
+# run_tests BAZEL_FLAG... -- TARGET...: runs them and adds their cases to the counts. A target that does not
+# build, crashes or times out counts as at least one failure.
+run_tests() {
+  local flags=() filter='' label path events cases bad log
+  while [ "$1" != -- ]; do
+    case $1 in --test_tag_filters=*) filter=${1#*=} ;; esac
+    flags+=("$1"); shift
+  done
+  shift
+  events=$(mktemp)
+  bazel test --keep_going --noshow_progress --build_event_json_file="$events" "${flags[@]}" "$@"
+  log=$(bazel info "${flags[@]}" bazel-testlogs 2>/dev/null)
+  while read -r label; do
+    path=${label#//}
+    path=$log/${path/://}/test.xml
+    if grep -F '"testSummary":{"label":"'"$label"'"' "$events" | grep -q '"overallStatus":"PASSED"' ||
+       grep -F '"id":{"testSummary"' "$events" | grep -F "\"$label\"" | grep -q '"overallStatus":"PASSED"'; then
+      cases=$(junit_count "$path" tests)
+      [ "$cases" = 0 ] && cases=1
+      passed=$((passed + cases))
+    else
+      echo "FAILED: $label" >&2
+      cases=$(junit_count "$path" tests)
+      bad=$(($(junit_count "$path" failures) + $(junit_count "$path" errors)))
+      if [ "$bad" -gt 0 ] && [ "$cases" -ge "$bad" ]; then
+        passed=$((passed + cases - bad)); failed=$((failed + bad))
+      else
+        failed=$((failed + 1))
+      fi
+    fi
+  done < <(list_tests "$filter" "$@")
+  rm -f "$events"
+}
+
+# add_result_line "N passed, N failed": adds a program's own counts; anything else counts as a failure.
+add_result_line() {
+  if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+  else
+    echo "no result line where one was due: '$1'" >&2
+    failed=$((failed + 1))
+  fi
+}
+
+# add_check NAME COMMAND...: one more case, passed if the command succeeds.
+add_check() {
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $name" >&2
+    failed=$((failed + 1))
+  fi
+}
+
+# Prints the closing line; success only if something passed and nothing failed.
+finish() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}

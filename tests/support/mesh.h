@@ -1,0 +1,104 @@
+// A whole space for a test: trust chain, real broker, streams, policy, agents, and managers as real
+// processes.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "endpoint/connection.h"
+#include "endpoint/jetstream_api.h"
+#include "policy/policy.h"
+#include "proto/control.h"
+#include "provisioning/mint.h"
+#include "provisioning/provisioner.h"
+#include "tests/support/broker.h"
+#include "tests/support/process.h"
+
+namespace meshwarden::testing {
+
+// Long enough for a loaded machine; a test that waits this long fails.
+inline constexpr std::chrono::milliseconds kPatience{20'000};
+
+// An agent that was provisioned, with its connection.
+struct TestAgent {
+  std::string name;  // in the policy
+  std::string id;
+  std::shared_ptr<const Creds> creds;
+  std::unique_ptr<Connection> connection;
+};
+
+class Mesh {
+ public:
+  // Starts a broker with a fresh trust chain and sets up the space "main" under `policy_yaml`.
+  static absl::StatusOr<std::unique_ptr<Mesh>> Start(std::string_view policy_yaml);
+  ~Mesh();
+
+  TestBroker& broker() { return *broker_; }
+  std::string url() const { return broker_->url(); }
+  const std::string& directory() const { return directory_; }
+  const Policy& policy() const { return *policy_; }
+  const Issuer& issuer() const { return *issuer_; }
+  // A connection that may do anything in the space: the test's own eyes and hands.
+  Connection& root() { return *root_; }
+  JetStreamApi& root_api() { return *root_api_; }
+  // The connection and API that a launcher has: setup credentials.
+  Connection& setup() { return *setup_; }
+  JetStreamApi& setup_api() { return *setup_api_; }
+
+  // The path of one of the files that `space init` wrote: "creds/setup.creds", "issuer.json".
+  std::string PathOf(std::string_view name) const;
+
+  // Makes durables and record of a new identity as `agent` of the policy, and connects it. A pinned agent
+  // needs its `user` key pair.
+  absl::StatusOr<TestAgent> Provision(const std::string& agent, std::optional<KeyPair> user = std::nullopt);
+  absl::StatusOr<std::unique_ptr<Connection>> Connect(std::shared_ptr<const Creds> creds);
+  // The same, as one of the credentials that `space init` wrote: "manager", "admin", "observer", …
+  absl::StatusOr<std::unique_ptr<Connection>> ConnectAs(std::string_view name);
+  // A credential of the account for a new identity, whatever the policy says.
+  absl::StatusOr<std::shared_ptr<const Creds>> Mint(Profile profile);
+
+  // Starts meshwardend under the policy and waits until it is ready. The files it needs are in PathOf().
+  absl::StatusOr<std::unique_ptr<Process>> StartManager();
+  // The same without waiting, with more arguments.
+  absl::StatusOr<std::unique_ptr<Process>> LaunchManager(const std::vector<std::string>& arguments);
+
+  // The filter subjects of the agent's chat durable, as the broker has them now, sorted.
+  absl::StatusOr<std::vector<std::string>> FiltersOf(std::string_view id);
+
+ private:
+  Mesh() = default;
+  absl::Status Prepare(std::string_view policy_yaml);
+
+  std::string directory_;
+  std::shared_ptr<const Policy> policy_;
+  std::optional<Issuer> issuer_;
+  std::unique_ptr<TestBroker> broker_;
+  std::unique_ptr<Connection> root_;
+  std::unique_ptr<JetStreamApi> root_api_;
+  std::unique_ptr<Connection> setup_;
+  std::unique_ptr<JetStreamApi> setup_api_;
+};
+
+// Asks service `self` for `channels` as `agent` and returns the manager's answer.
+absl::StatusOr<ControlReply> SetChannels(TestAgent& agent, const std::vector<std::string>& channels);
+
+// Sends `payload` to service `self` as `agent`, whatever it is, and returns the answer.
+absl::StatusOr<ControlReply> SendRaw(TestAgent& agent, std::string_view payload);
+// The payload of a setChannels request of `from_id`.
+std::string SetChannelsPayload(std::string_view from_id, const std::vector<std::string>& channels);
+
+// "cotal.main.chat.*.<channel>" for each channel, sorted: what FiltersOf returns after a granted request.
+std::vector<std::string> FiltersFor(const std::vector<std::string>& channels);
+
+// Texts of the messages that the agent's chat durable (or another consumer) holds for it now, acknowledged.
+absl::StatusOr<std::vector<NatsMessage>> Receive(TestAgent& agent, std::string_view stream,
+                                                 std::string_view consumer);
+
+}  // namespace meshwarden::testing
