@@ -194,7 +194,7 @@ class ConfigReader {
   ProblemList& problems_;
 };
 
-absl::Status ToStatus(std::vector<PolicyProblem> problems) {
+absl::Status ToStatus(const std::vector<PolicyProblem>& problems) {
   std::string text;
   for (const PolicyProblem& problem : problems) {
     text += text.empty() ? "" : "\n";
