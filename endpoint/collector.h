@@ -41,6 +41,17 @@ class Collector {
     return true;
   }
 
+  // True once `wanted` is true of the value that came last; false if it was not in time.
+  template <typename Predicate>
+  bool AwaitLast(Predicate wanted, std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    MutexLock lock(mutex_);
+    while (values_.empty() || !wanted(values_.back())) {
+      if (!changed_.WaitUntil(mutex_, deadline)) return false;
+    }
+    return true;
+  }
+
  private:
   Mutex mutex_;
   CondVar changed_;

@@ -3,10 +3,11 @@
 #include <absl/strings/cord.h>
 #include <fmt/format.h>
 
-#include "base/mutex.h"
 #include "base/status.h"
+#include "endpoint/blocking.h"
 #include "endpoint/nats_connection.h"
 #include "endpoint/no_responders.h"
+#include "proto/token.h"
 
 namespace meshwarden {
 namespace {
@@ -30,6 +31,17 @@ absl::Status CheckOptions(const ConnectionOptions& options) {
   if (options.connect_timeout.count() <= 0 || options.ping_interval.count() <= 0 ||
       options.reconnect_wait.count() <= 0 || options.max_pending_bytes <= 0) {
     return absl::InvalidArgumentError("times and limits of a connection must be positive");
+  }
+  if (options.creds != nullptr && (options.token != nullptr || !options.user.empty())) {
+    return absl::InvalidArgumentError("creds can't be combined with a token or with a user and password");
+  }
+  if (options.creds != nullptr && !options.id.empty() && options.id != options.creds->id()) {
+    return absl::InvalidArgumentError(
+        fmt::format("the id {} is not the identity of the creds, {}", options.id, options.creds->id()));
+  }
+  if (!options.id.empty() && !IsSafeToken(options.id)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "\"{}\" can't be an id: use letters, digits, '_' and '-' only", options.id.substr(0, 64)));
   }
   if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
     return absl::InvalidArgumentError("a TLS client certificate and its key must be given together");
@@ -61,20 +73,14 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions o
 
 absl::StatusOr<NatsMessage> Connection::Request(std::string_view subject, std::string_view payload,
                                                 std::chrono::milliseconds timeout) {
-  struct Answer {
-    Mutex mutex;
-    CondVar arrived;
-    std::optional<absl::StatusOr<NatsMessage>> value;
-  };
-  const auto answer = std::make_shared<Answer>();
-  RequestAsync(subject, payload, timeout, [answer](absl::StatusOr<NatsMessage> value) {
-    MutexLock lock(answer->mutex);
-    answer->value = std::move(value);
-    answer->arrived.NotifyOne();
-  });
-  MutexLock lock(answer->mutex);
-  while (!answer->value.has_value()) answer->arrived.Wait(answer->mutex);
-  return *std::move(answer->value);
+  return Await<NatsMessage>(
+      [&](ReplyCallback done) { RequestAsync(subject, payload, timeout, std::move(done)); });
+}
+
+absl::StatusOr<NatsMessage> Connection::RequestMessage(NatsMessage message,
+                                                       std::chrono::milliseconds timeout) {
+  return Await<NatsMessage>(
+      [&](ReplyCallback done) { RequestMessageAsync(std::move(message), timeout, std::move(done)); });
 }
 
 }  // namespace meshwarden

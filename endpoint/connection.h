@@ -59,14 +59,20 @@ class Connection {
   virtual absl::Status PublishRequest(std::string_view subject, std::string_view reply,
                                       std::string_view payload) = 0;
   virtual absl::Status PublishMessage(const NatsMessage& message) = 0;  // with headers
+  // For many small messages in a row, such as acknowledgements: sent together with others, within moments.
+  virtual absl::Status PublishSoon(std::string_view subject, std::string_view payload) = 0;
 
   // Sends a request and calls `done` exactly once: with the answer, or with the error. A connection that is
   // away, or goes away meanwhile, ends the wait at once with Unavailable.
   virtual void RequestAsync(std::string_view subject, std::string_view payload,
                             std::chrono::milliseconds timeout, ReplyCallback done) = 0;
+  // The same with headers; `message.reply` is set here.
+  virtual void RequestMessageAsync(NatsMessage message, std::chrono::milliseconds timeout,
+                                   ReplyCallback done) = 0;
   // The same, blocking. Must not be called from a handler or callback of this connection.
   absl::StatusOr<NatsMessage> Request(std::string_view subject, std::string_view payload,
                                       std::chrono::milliseconds timeout);
+  absl::StatusOr<NatsMessage> RequestMessage(NatsMessage message, std::chrono::milliseconds timeout);
 
   // Calls `handler` for each message on `subject`; with a `queue`, shares them with that queue group's other
   // members. Survives reconnections.
@@ -78,6 +84,12 @@ class Connection {
   virtual std::string NewInbox() = 0;
   // Waits until the server has everything that was published.
   virtual absl::Status Flush(std::chrono::milliseconds timeout) = 0;
+
+  // Gives the present connection up for a new one, at once: an attempt that is under way is shared, the wait
+  // for the next one is cut short. Returns how that one attempt ended; if it failed, others follow as after
+  // any loss. Must not be called from a handler or callback of this connection, nor from on_bind or
+  // on_unbind.
+  virtual absl::Status Reconnect() = 0;
 
   virtual bool connected() const = 0;
   // "2.10.27"; the last server connected to.

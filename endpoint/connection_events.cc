@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/status.h"
 #include "endpoint/callback_registry.h"
 
 namespace meshwarden {
@@ -27,9 +28,19 @@ void ConnectionEvents::OnError(natsConnection*, natsSubscription* subscription, 
 
 void ConnectionEvents::Add(Report report) {
   MutexLock lock(mutex_);
-  if (reports_.size() >= kMaxReports) return;
+  if (stopping_ || reports_.size() >= kMaxReports) return;
   reports_.push_back(std::move(report));
-  changed_.NotifyAll();
+  if (wake_ != nullptr) wake_();
+}
+
+void ConnectionEvents::SetWake(std::function<void()> wake) {
+  MutexLock lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+std::vector<ConnectionEvents::Report> ConnectionEvents::TakeReports() {
+  MutexLock lock(mutex_);
+  return std::exchange(reports_, {});
 }
 
 void ConnectionEvents::PostLost() {
@@ -38,24 +49,55 @@ void ConnectionEvents::PostLost() {
   changed_.NotifyAll();
 }
 
+void ConnectionEvents::ClearLost() {
+  MutexLock lock(mutex_);
+  lost_ = false;
+}
+
 void ConnectionEvents::Stop() {
   MutexLock lock(mutex_);
   stopping_ = true;
+  wake_ = nullptr;
   changed_.NotifyAll();
 }
 
-ConnectionEvents::Batch ConnectionEvents::Await() {
+bool ConnectionEvents::AwaitWork() {
   MutexLock lock(mutex_);
-  while (reports_.empty() && !lost_ && !stopping_) changed_.Wait(mutex_);
-  return {.reports = std::exchange(reports_, {}), .lost = std::exchange(lost_, false), .stopping = stopping_};
+  while (!lost_ && !requested_ && !stopping_) changed_.Wait(mutex_);
+  return !stopping_;
 }
 
-bool ConnectionEvents::AwaitStop(std::chrono::steady_clock::time_point deadline) {
+bool ConnectionEvents::AwaitAttempt(TimePoint time) {
   MutexLock lock(mutex_);
-  while (!stopping_) {
-    if (!changed_.WaitUntil(mutex_, deadline)) return stopping_;
+  while (!requested_ && !stopping_) {
+    if (!changed_.WaitUntil(mutex_, time)) break;
   }
-  return true;
+  return !stopping_;
+}
+
+void ConnectionEvents::BeginAttempt() {
+  MutexLock lock(mutex_);
+  requested_ = false;
+  attempting_ = true;
+}
+
+void ConnectionEvents::EndAttempt(const absl::Status& status) {
+  MutexLock lock(mutex_);
+  attempting_ = false;
+  ++attempts_ended_;
+  code_ = status.code();
+  message_ = MessageOf(status);
+  changed_.NotifyAll();
+}
+
+absl::Status ConnectionEvents::RequestAttempt() {
+  MutexLock lock(mutex_);
+  const std::uint64_t mine = attempts_ended_ + 1;
+  if (!attempting_) requested_ = true;
+  changed_.NotifyAll();
+  while (attempts_ended_ < mine && !stopping_) changed_.Wait(mutex_);
+  if (stopping_) return absl::FailedPreconditionError("the connection is closed");
+  return absl::Status(code_, message_);
 }
 
 }  // namespace meshwarden

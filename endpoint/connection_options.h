@@ -10,9 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "base/secret.h"
 #include "proto/identity/creds.h"
 
 namespace meshwarden {
+
+class Connection;
 
 struct TlsOptions {
   bool required = false;
@@ -26,7 +29,12 @@ struct ConnectionOptions {
   // "nats://host:port", tried in turn. Others that a cluster announces are not used: name all.
   std::vector<std::string> servers;
   std::string name;                    // shown in the server's monitoring
-  std::shared_ptr<const Creds> creds;  // null: an open server without authentication
+  std::shared_ptr<const Creds> creds;  // null: an open server, or one of the next two
+  std::shared_ptr<const Secret> token = nullptr;
+  std::string user = {};
+  std::shared_ptr<const Secret> password = nullptr;
+  // What the inbox prefix is made of: one token. Empty: the creds' identity, else a random one.
+  std::string id = {};
   TlsOptions tls;
   // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing.
   std::chrono::milliseconds connect_timeout{5000};
@@ -40,9 +48,18 @@ struct ConnectionOptions {
   // Most bytes kept for a server that is slow to take them; publishing more is refused with
   // ResourceExhausted. While the connection is away nothing is kept: publishing is refused with Unavailable.
   int max_pending_bytes = 8 * 1024 * 1024;
+  // What hangs off a connection and must be made anew on each one, before it counts as connected. An error
+  // counts as a failed attempt: the connection is dropped and another is made after reconnect_wait. Called by
+  // Open, on its thread, and then on the supervisor's; it may use the connection, Request included. May be
+  // null.
+  std::function<absl::Status(Connection&)> on_bind;
+  // Takes down what on_bind has made, wholly or in part: before each new attempt, and on closing. Called on
+  // the same threads, or the closing one, never together with on_bind. May be null.
+  std::function<void()> on_unbind;
   // True on every (re)connection, false when it is lost. May be null, as on_error.
   std::function<void(bool connected)> on_state;
   // What the server reports outside any call: a denied subscription, a slow consumer, a failed rebuild.
+  // Called on two threads, possibly at a time.
   std::function<void(const absl::Status&)> on_error;
 };
 

@@ -29,6 +29,11 @@ std::string RandomToken() {
   return token;
 }
 
+std::string IdOf(const ConnectionOptions& options) {
+  if (options.creds != nullptr) return options.creds->id();
+  return options.id.empty() ? RandomToken() : options.id;
+}
+
 absl::Status AwayError() {
   return absl::UnavailableError("not connected to the server; trying to get back, try again shortly");
 }
@@ -45,38 +50,40 @@ EventLoop::Writers WritersFor(const ConnectionOptions& options, const std::vecto
 
 class NatsConnection::OwnedSubscription final : public Subscription {
  public:
-  OwnedSubscription(NatsConnection& connection, std::shared_ptr<Delivery> delivery)
-      : connection_(connection), delivery_(std::move(delivery)) {}
-  ~OwnedSubscription() override { connection_.Unsubscribe(delivery_); }
+  OwnedSubscription(NatsConnection& connection, std::shared_ptr<SubscriptionFeed> feed)
+      : connection_(connection), feed_(std::move(feed)) {}
+  ~OwnedSubscription() override { connection_.Unsubscribe(feed_); }
 
  private:
   NatsConnection& connection_;
-  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<SubscriptionFeed> feed_;
 };
 
 NatsConnection::NatsConnection(ConnectionOptions options, std::vector<ServerUrl> servers)
     : options_(std::move(options)),
       servers_(std::move(servers)),
-      id_(options_.creds != nullptr ? options_.creds->id() : RandomToken()),
+      id_(IdOf(options_)),
       inbox_prefix_(InboxPrefix(id_)),
       inbox_(fmt::format("{}.{}.", inbox_prefix_, RandomToken())),
       requests_(options_.max_requests_in_flight),
       events_(std::make_shared<ConnectionEvents>()),
       events_key_(events_),
-      replies_(Delivery::Make(inbox_ + "*", "", [this](natsMsg& message) { OnReply(message); })),
+      replies_(SubscriptionFeed::Make(inbox_ + "*", "", [this](natsMsg& message) { OnReply(message); })),
       loop_({.on_tick = [this](TimePoint now) { return OnTick(now); }, .on_closed = [this] { OnClosed(); }},
-            WritersFor(options_, servers_)) {}
+            WritersFor(options_, servers_)) {
+  events_->SetWake([this] { loop_.Wake(); });
+}
 
 NatsConnection::~NatsConnection() { Close(); }
 
 absl::Status NatsConnection::Start() {
-  MW_RETURN_IF_ERROR(Connect());
+  MW_RETURN_IF_ERROR(Attempt());
   supervisor_ = std::thread([this] { Supervise(); });
   return absl::OkStatus();
 }
 
 template <typename PublishCall>
-absl::Status NatsConnection::Send(std::string_view what, PublishCall publish) {
+absl::Status NatsConnection::Send(std::string_view what, Urgency urgency, PublishCall publish) {
   MutexLock lock(mutex_);
   if (closed_) return ClosedError();
   if (away_) return AwayError();
@@ -85,7 +92,9 @@ absl::Status NatsConnection::Send(std::string_view what, PublishCall publish) {
     return absl::ResourceExhaustedError(fmt::format(
         "the server does not take what is sent; {} bytes wait already", options_.max_pending_bytes));
   }
-  const natsStatus status = loop_.PublishNow(connection, [&] { return publish(connection); });
+  const natsStatus status = urgency == Urgency::kSoon
+                                ? publish(connection)
+                                : loop_.PublishNow(connection, [&] { return publish(connection); });
   if (status == NATS_OK) return absl::OkStatus();
   if (status == NATS_CONNECTION_CLOSED) return AwayError();
   return StatusOfNats(status, fmt::format("publish to \"{}\"", what));
@@ -101,7 +110,7 @@ absl::Status NatsConnection::PublishRequest(std::string_view subject, std::strin
   if (!reply.empty()) MW_RETURN_IF_ERROR(CheckSubject(reply));
   const std::string subject_text(subject);
   const std::string reply_text(reply);
-  return Send(subject, [&](natsConnection* connection) {
+  return Send(subject, Urgency::kNow, [&](natsConnection* connection) {
     const int size = static_cast<int>(payload.size());
     return reply.empty() ? natsConnection_Publish(connection, subject_text.c_str(), payload.data(), size)
                          : natsConnection_PublishRequest(connection, subject_text.c_str(), reply_text.c_str(),
@@ -114,13 +123,24 @@ absl::Status NatsConnection::PublishMessage(const NatsMessage& message) {
   MW_RETURN_IF_ERROR(CheckSubject(message.subject));
   if (!message.reply.empty()) MW_RETURN_IF_ERROR(CheckSubject(message.reply));
   MW_ASSIGN_OR_RETURN(const UniqueNatsMsg encoded, EncodeNatsMessage(message));
-  return Send(message.subject, [&](natsConnection* connection) {
+  return Send(message.subject, Urgency::kNow, [&](natsConnection* connection) {
     return natsConnection_PublishMsg(connection, encoded.get());
   });
 }
 
-void NatsConnection::RequestAsync(std::string_view subject, std::string_view payload,
-                                  std::chrono::milliseconds timeout, ReplyCallback done) {
+absl::Status NatsConnection::PublishSoon(std::string_view subject, std::string_view payload) {
+  MW_RETURN_IF_ERROR(CheckSubject(subject));
+  const std::string subject_text(subject);
+  return Send(subject, Urgency::kSoon, [&](natsConnection* connection) {
+    return natsConnection_Publish(connection, subject_text.c_str(), payload.data(),
+                                  static_cast<int>(payload.size()));
+  });
+}
+
+// `publish` sends the request on a connection with the reply subject it is given.
+template <typename PublishCall>
+void NatsConnection::Ask(std::string_view subject, std::chrono::milliseconds timeout, ReplyCallback done,
+                         PublishCall publish) {
   if (absl::Status status = CheckSubject(subject); !status.ok()) {
     return FailLater(std::move(done), std::move(status));
   }
@@ -131,18 +151,27 @@ void NatsConnection::RequestAsync(std::string_view subject, std::string_view pay
                                           "{} requests wait for their answers already; try again shortly",
                                           options_.max_requests_in_flight)));
   }
-  const std::string subject_text(subject);
-  const std::string reply = fmt::format("{}{:x}", inbox_, ticket->token);
-  absl::Status status = Send(subject, [&](natsConnection* connection) {
-    return natsConnection_PublishRequest(connection, subject_text.c_str(), reply.c_str(), payload.data(),
-                                         static_cast<int>(payload.size()));
-  });
+  absl::Status status = publish(fmt::format("{}{:x}", inbox_, ticket->token));
   if (!status.ok()) {
     if (ReplyCallback waiting = requests_.Take(ticket->token))
       FailLater(std::move(waiting), std::move(status));
   } else if (ticket->wake) {
     loop_.Wake();
   }
+}
+
+void NatsConnection::RequestAsync(std::string_view subject, std::string_view payload,
+                                  std::chrono::milliseconds timeout, ReplyCallback done) {
+  Ask(subject, timeout, std::move(done),
+      [&](const std::string& reply) { return PublishRequest(subject, reply, payload); });
+}
+
+void NatsConnection::RequestMessageAsync(NatsMessage message, std::chrono::milliseconds timeout,
+                                         ReplyCallback done) {
+  Ask(message.subject, timeout, std::move(done), [&](const std::string& reply) {
+    message.reply = reply;
+    return PublishMessage(message);
+  });
 }
 
 // Not called from within RequestAsync: whoever asks may hold a lock that `done` wants.
@@ -169,22 +198,22 @@ absl::StatusOr<std::unique_ptr<Subscription>> NatsConnection::Subscribe(std::str
                                                                         Handler handler) {
   MW_RETURN_IF_ERROR(CheckSubject(subject));
   if (!queue.empty()) MW_RETURN_IF_ERROR(CheckSubject(queue));
-  auto delivery = Delivery::Make(
+  auto feed = SubscriptionFeed::Make(
       std::string(subject), std::string(queue),
       [handler = std::move(handler)](natsMsg& message) { handler(DecodeNatsMessage(message)); });
   MutexLock lock(mutex_);
   if (closed_) return ClosedError();
-  if (!away_) MW_RETURN_IF_ERROR(delivery->Bind(link_->get()));
-  deliveries_.push_back(delivery);
-  return std::make_unique<OwnedSubscription>(*this, std::move(delivery));
+  if (!away_) MW_RETURN_IF_ERROR(feed->Bind(link_->get()));
+  feeds_.push_back(feed);
+  return std::make_unique<OwnedSubscription>(*this, std::move(feed));
 }
 
-void NatsConnection::Unsubscribe(const std::shared_ptr<Delivery>& delivery) {
+void NatsConnection::Unsubscribe(const std::shared_ptr<SubscriptionFeed>& feed) {
   {
     MutexLock lock(mutex_);
-    std::erase(deliveries_, delivery);
+    std::erase(feeds_, feed);
   }
-  delivery->End();
+  feed->End();
 }
 
 std::string NatsConnection::NewInbox() {
@@ -218,15 +247,15 @@ std::string NatsConnection::server_version() const {
 
 absl::Status NatsConnection::Drain(std::chrono::milliseconds timeout) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  std::vector<std::shared_ptr<Delivery>> deliveries;
+  std::vector<std::shared_ptr<SubscriptionFeed>> feeds;
   {
     MutexLock lock(mutex_);
     if (closed_) return absl::OkStatus();
-    deliveries = deliveries_;
+    feeds = feeds_;
   }
-  for (const auto& delivery : deliveries) delivery->StartDrain();
+  for (const auto& feed : feeds) feed->StartDrain();
   bool in_time = true;
-  for (const auto& delivery : deliveries) in_time = delivery->AwaitDrained(deadline) && in_time;
+  for (const auto& feed : feeds) in_time = feed->AwaitDrained(deadline) && in_time;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   const absl::Status flushed = Flush(left);
   Close();
@@ -240,15 +269,19 @@ void NatsConnection::Close() {
   close_done_ = true;
   events_->Stop();
   cancellation_.Cancel();
-  if (supervisor_.joinable()) supervisor_.join();
-  std::shared_ptr<Link> link;
   {
     MutexLock lock(mutex_);
     closed_ = true;
+  }
+  // A request added after this finds the connection closed; on_bind, if it is running, ends soon.
+  for (ReplyCallback& done : requests_.TakeAll()) FailLater(std::move(done), ClosedError());
+  if (supervisor_.joinable()) supervisor_.join();
+  Unbind();
+  std::shared_ptr<Link> link;
+  {
+    MutexLock lock(mutex_);
     link = std::move(link_);
   }
-  // A request added after this finds the connection closed.
-  for (ReplyCallback& done : requests_.TakeAll()) FailLater(std::move(done), ClosedError());
   if (link != nullptr) link->Close();
   replies_->End();
   // Behind what has been posted: once this is done, every callback has been called.

@@ -1,6 +1,8 @@
 // The part of NatsConnection that keeps it connected.
 #include <fmt/format.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/status.h"
@@ -9,6 +11,7 @@
 namespace meshwarden {
 
 NatsConnection::TimePoint NatsConnection::OnTick(TimePoint now) {
+  for (const ConnectionEvents::Report& report : events_->TakeReports()) HandleReport(report);
   TimePoint next;
   for (const ReplyCallback& done : requests_.TakeExpired(now, next)) {
     done(absl::DeadlineExceededError("no answer in time; whether the request was carried out is not known"));
@@ -17,25 +20,24 @@ NatsConnection::TimePoint NatsConnection::OnTick(TimePoint now) {
 }
 
 void NatsConnection::OnClosed() {
+  // A request added after this finds the connection away.
+  GoAway("the connection to the server was lost while waiting for the answer");
+  events_->PostLost();
+}
+
+void NatsConnection::GoAway(std::string_view reason) {
   {
     MutexLock lock(mutex_);
     away_ = true;
   }
-  // A request added after this finds the connection away.
-  for (const ReplyCallback& done : requests_.TakeAll()) {
-    done(absl::UnavailableError("the connection to the server was lost while waiting for the answer"));
+  for (ReplyCallback& done : requests_.TakeAll()) {
+    FailLater(std::move(done), absl::UnavailableError(std::string(reason)));
   }
-  events_->PostLost();
 }
 
 void NatsConnection::Supervise() {
   TellState(true);
-  while (true) {
-    const ConnectionEvents::Batch batch = events_->Await();
-    if (batch.stopping) return;
-    for (const ConnectionEvents::Report& report : batch.reports) HandleReport(report);
-    if (batch.lost) Rebuild();
-  }
+  while (events_->AwaitWork()) Rebuild();
 }
 
 void NatsConnection::HandleReport(const ConnectionEvents::Report& report) {
@@ -66,27 +68,36 @@ void NatsConnection::TellState(bool is_connected) {
   if (options_.on_state != nullptr) options_.on_state(is_connected);
 }
 
-void NatsConnection::DropLink() {
+// The link's own end is over once this returns: what the loop had to say of it has been said, and is dealt
+// with here.
+std::string NatsConnection::DropLink() {
   std::shared_ptr<Link> link;
   {
     MutexLock lock(mutex_);
     link = std::move(link_);
   }
-  if (link == nullptr) return;
+  if (link == nullptr) return "";
   link->Close();
-  TellError(absl::UnavailableError(fmt::format("connection lost: {}", link->LastError())));
+  events_->ClearLost();
+  return link->LastError();
 }
 
 void NatsConnection::Rebuild() {
-  DropLink();
+  const bool lost = !connected();
+  GoAway("the connection is being replaced; try again shortly");
   TellState(false);
-  while (!events_->AwaitStop(last_attempt_ + options_.reconnect_wait)) {
-    const absl::Status status = Connect();
+  Unbind();
+  const std::string reason = DropLink();
+  if (lost) TellError(absl::UnavailableError(fmt::format("connection lost: {}", reason)));
+  while (events_->AwaitAttempt(last_attempt_ + options_.reconnect_wait)) {
+    events_->BeginAttempt();
+    const absl::Status status = Attempt();
     if (status.ok()) {
       last_failure_.clear();
-      return TellState(true);
+      TellState(true);
     }
-    if (absl::IsCancelled(status)) return;
+    events_->EndAttempt(status);
+    if (status.ok() || absl::IsCancelled(status)) return;
     // A server that stays away would fill a log with the same line.
     if (std::string failure = MessageOf(status); failure != last_failure_) {
       last_failure_ = std::move(failure);
@@ -94,6 +105,24 @@ void NatsConnection::Rebuild() {
     }
   }
 }
+
+absl::Status NatsConnection::Attempt() {
+  MW_RETURN_IF_ERROR(Connect());
+  if (options_.on_bind == nullptr) return absl::OkStatus();
+  bound_ = true;
+  absl::Status status = options_.on_bind(*this);
+  if (status.ok()) return status;
+  GoAway("the connection could not be set up");
+  Unbind();
+  DropLink();
+  return status;
+}
+
+void NatsConnection::Unbind() {
+  if (std::exchange(bound_, false) && options_.on_unbind != nullptr) options_.on_unbind();
+}
+
+absl::Status NatsConnection::Reconnect() { return events_->RequestAttempt(); }
 
 absl::Status NatsConnection::Connect() {
   last_attempt_ = std::chrono::steady_clock::now();
@@ -120,7 +149,7 @@ absl::Status NatsConnection::ConnectTo(const ServerUrl& url) {
 absl::Status NatsConnection::Install(std::shared_ptr<Link> link, std::string version) {
   MutexLock lock(mutex_);
   MW_RETURN_IF_ERROR(replies_->Bind(link->get()));
-  for (const auto& delivery : deliveries_) MW_RETURN_IF_ERROR(delivery->Bind(link->get()));
+  for (const auto& feed : feeds_) MW_RETURN_IF_ERROR(feed->Bind(link->get()));
   if (!loop_.StartReading()) {
     return absl::UnavailableError(fmt::format("connection lost at once: {}", link->LastError()));
   }

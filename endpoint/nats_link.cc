@@ -86,6 +86,13 @@ absl::Status SetOptions(natsOptions* raw, const Link::Options& options, EventLoo
     auto* creds = const_cast<Creds*>(wanted.creds.get());
     calls += natsOptions_SetUserCredentialsCallbacks(raw, &ProvideJwt, creds, &SignNonce, creds);
   }
+  if (wanted.token != nullptr) {
+    calls += natsOptions_SetToken(raw, std::string(wanted.token->ExposeText()).c_str());
+  }
+  if (!wanted.user.empty()) {
+    const std::string password(wanted.password == nullptr ? "" : wanted.password->ExposeText());
+    calls += natsOptions_SetUserInfo(raw, wanted.user.c_str(), password.c_str());
+  }
   MW_RETURN_IF_ERROR(StatusOfNats(calls.status(), "set up the connection"));
   return SetTls(raw, wanted.tls, options.url);
 }

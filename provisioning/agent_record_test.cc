@@ -78,14 +78,20 @@ class InterruptedConnection final : public Connection {
                               std::string_view payload) override {
     return inner_.PublishRequest(subject, reply, payload);
   }
-  absl::Status PublishMessage(const NatsMessage& message) override {
-    if (before_) std::exchange(before_, nullptr)();
-    return inner_.PublishMessage(message);
+  absl::Status PublishMessage(const NatsMessage& message) override { return inner_.PublishMessage(message); }
+  absl::Status PublishSoon(std::string_view subject, std::string_view payload) override {
+    return inner_.PublishSoon(subject, payload);
   }
   void RequestAsync(std::string_view subject, std::string_view payload, std::chrono::milliseconds timeout,
                     ReplyCallback done) override {
     inner_.RequestAsync(subject, payload, timeout, std::move(done));
   }
+  void RequestMessageAsync(NatsMessage message, std::chrono::milliseconds timeout,
+                           ReplyCallback done) override {
+    if (before_) std::exchange(before_, nullptr)();
+    inner_.RequestMessageAsync(std::move(message), timeout, std::move(done));
+  }
+  absl::Status Reconnect() override { return inner_.Reconnect(); }
   absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(std::string_view subject, std::string_view queue,
                                                           Handler handler) override {
     return inner_.Subscribe(subject, queue, std::move(handler));

@@ -1,4 +1,4 @@
-#include "endpoint/delivery.h"
+#include "endpoint/subscription_feed.h"
 
 #include <fmt/format.h>
 
@@ -6,16 +6,18 @@
 
 namespace meshwarden {
 
-std::shared_ptr<Delivery> Delivery::Make(std::string subject, std::string queue, Handler handler) {
-  std::shared_ptr<Delivery> delivery(new Delivery(std::move(subject), std::move(queue), std::move(handler)));
-  delivery->key_ = std::make_unique<CallbackKey>(delivery);
-  return delivery;
+std::shared_ptr<SubscriptionFeed> SubscriptionFeed::Make(std::string subject, std::string queue,
+                                                         Handler handler) {
+  std::shared_ptr<SubscriptionFeed> feed(
+      new SubscriptionFeed(std::move(subject), std::move(queue), std::move(handler)));
+  feed->key_ = std::make_unique<CallbackKey>(feed);
+  return feed;
 }
 
-Delivery::Delivery(std::string subject, std::string queue, Handler handler)
+SubscriptionFeed::SubscriptionFeed(std::string subject, std::string queue, Handler handler)
     : subject_(std::move(subject)), queue_(std::move(queue)), handler_(std::move(handler)) {}
 
-absl::Status Delivery::Bind(natsConnection* connection) {
+absl::Status SubscriptionFeed::Bind(natsConnection* connection) {
   MutexLock lock(mutex_);
   if (ended_) return absl::OkStatus();
   natsSubscription* raw = nullptr;
@@ -31,12 +33,12 @@ absl::Status Delivery::Bind(natsConnection* connection) {
   return absl::OkStatus();
 }
 
-void Delivery::StartDrain() {
+void SubscriptionFeed::StartDrain() {
   MutexLock lock(mutex_);
   if (subscription_ != nullptr) natsSubscription_Drain(subscription_.get());
 }
 
-bool Delivery::AwaitDrained(TimePoint deadline) {
+bool SubscriptionFeed::AwaitDrained(TimePoint deadline) {
   MutexLock lock(mutex_);
   while (handling_ || (unfinished_ > 0 && !ended_)) {
     if (!changed_.WaitUntil(mutex_, deadline)) return !handling_ && unfinished_ == 0;
@@ -44,7 +46,7 @@ bool Delivery::AwaitDrained(TimePoint deadline) {
   return true;
 }
 
-void Delivery::End() {
+void SubscriptionFeed::End() {
   UniqueNatsSubscription subscription;
   {
     MutexLock lock(mutex_);
@@ -57,20 +59,20 @@ void Delivery::End() {
   while (handling_ && handling_thread_ != std::this_thread::get_id()) changed_.Wait(mutex_);
 }
 
-void Delivery::OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+void SubscriptionFeed::OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
   const UniqueNatsMsg owner(message);
-  if (const auto self = CallbackTarget<Delivery>(closure)) self->Handle(*message);
+  if (const auto self = CallbackTarget<SubscriptionFeed>(closure)) self->Handle(*message);
 }
 
-void Delivery::OnComplete(void* closure) {
-  const auto self = CallbackTarget<Delivery>(closure);
+void SubscriptionFeed::OnComplete(void* closure) {
+  const auto self = CallbackTarget<SubscriptionFeed>(closure);
   if (self == nullptr) return;
   MutexLock lock(self->mutex_);
   --self->unfinished_;
   self->changed_.NotifyAll();
 }
 
-void Delivery::Handle(natsMsg& message) {
+void SubscriptionFeed::Handle(natsMsg& message) {
   {
     MutexLock lock(mutex_);
     while (handling_ && !ended_) changed_.Wait(mutex_);

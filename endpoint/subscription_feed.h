@@ -1,8 +1,8 @@
 // Messages on one subject, handed to one handler, over whatever library connection there is just now.
 //
-// A Delivery outlives the library connections: each new one is bound in turn. The handler is called for one
-// message at a time, also while an older connection's last message is still being handled; and once End() has
-// returned it is not running and will not run. Thread-safe.
+// A SubscriptionFeed outlives the library connections: each new one is bound in turn. The handler is called
+// for one message at a time, also while an older connection's last message is still being handled; and once
+// End() has returned it is not running and will not run. Thread-safe.
 #pragma once
 
 #include <absl/status/status.h>
@@ -19,13 +19,13 @@
 
 namespace meshwarden {
 
-class Delivery {
+class SubscriptionFeed {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Handler = std::function<void(natsMsg&)>;
 
   // With a `queue`, a member of that queue group.
-  static std::shared_ptr<Delivery> Make(std::string subject, std::string queue, Handler handler);
+  static std::shared_ptr<SubscriptionFeed> Make(std::string subject, std::string queue, Handler handler);
 
   // Subscribes on `connection`, in place of the connection bound before.
   absl::Status Bind(natsConnection* connection);
@@ -39,7 +39,7 @@ class Delivery {
   void End();
 
  private:
-  Delivery(std::string subject, std::string queue, Handler handler);
+  SubscriptionFeed(std::string subject, std::string queue, Handler handler);
   static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure);
   static void OnComplete(void* closure);
   void Handle(natsMsg& message);
