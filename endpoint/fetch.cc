@@ -16,11 +16,12 @@ namespace {
 // How long past the server's own limit we wait for it to say that there is nothing.
 constexpr std::chrono::milliseconds kGrace{2000};
 
-// A message without a payload that the server makes up itself: no messages (404), time is up (408), or a
-// reason to stop (409). Every other message is the stream's.
+// A message that the server makes up itself: no messages (404), time is up (408), or a reason to stop (409).
+// The stream's own messages have a reply subject, which acknowledges them; their headers are their senders'.
 bool IsStatus(const NatsMessage& message) {
-  return message.payload.empty() && std::any_of(message.headers.begin(), message.headers.end(),
-                                                [](const auto& header) { return header.first == "Status"; });
+  return message.reply.empty() && message.payload.empty() &&
+         std::any_of(message.headers.begin(), message.headers.end(),
+                     [](const auto& header) { return header.first == "Status"; });
 }
 
 // Gathers what one pull request brings.

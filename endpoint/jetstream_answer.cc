@@ -15,6 +15,8 @@ namespace meshwarden {
 namespace {
 
 constexpr JsonLimits kAnswerLimits{.max_bytes = 8 << 20, .max_depth = 32, .max_values = 1'000'000};
+// A page of a stream's subjects has up to 100,000 of them.
+constexpr JsonLimits kSubjectPageLimits{.max_bytes = 64 << 20, .max_depth = 8, .max_values = 200'000};
 constexpr char kCodePayload[] = "meshwarden/js-error-code";
 
 absl::StatusCode StatusCodeOf(int http_code, int error_code) {
@@ -87,6 +89,65 @@ bool IsDeleteMarker(const std::string& headers) {
          headers.find("KV-Operation: PURGE") != std::string::npos;
 }
 
+// An object with very many keys: our own Json, which keeps their order, takes quadratic time to build one.
+// What exceeds the limits is left out while reading, and then the whole is refused.
+using SortedJson = nlohmann::json;
+absl::StatusOr<SortedJson> ParseManyKeys(const std::string& text, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return absl::InternalError(fmt::format("the broker's answer has {} bytes", text.size()));
+  }
+  std::size_t values = 0;
+  bool within = true;
+  const auto keep = [&](int depth, SortedJson::parse_event_t event, SortedJson&) {
+    const bool ends = event == SortedJson::parse_event_t::object_end ||
+                      event == SortedJson::parse_event_t::array_end ||
+                      event == SortedJson::parse_event_t::key;
+    if (!ends)
+      within = within && ++values <= limits.max_values && depth <= static_cast<int>(limits.max_depth);
+    return within;
+  };
+  SortedJson json = SortedJson::parse(text, keep, /*allow_exceptions=*/false);
+  if (within && json.is_object()) return json;
+  return absl::InternalError("the broker's answer cannot be read");
+}
+
+absl::StatusOr<SubjectPage> ReadSubjectPage(const SortedJson& json) {
+  SubjectPage page;
+  const auto state = json.find("state");
+  if (state == json.end() || !state->is_object()) {
+    return absl::InvalidArgumentError("the broker's answer has no object \"state\"");
+  }
+  // Neither is there if no subject matches.
+  const auto subjects = state->find("subjects");
+  if (subjects == state->end()) return page;
+  const auto total = json.find("total");
+  if (!subjects->is_object() || total == json.end() || !total->is_number_unsigned()) {
+    return absl::InvalidArgumentError("the broker's answer has no readable \"subjects\" and \"total\"");
+  }
+  page.total = total->get<std::uint64_t>();
+  page.subjects.reserve(subjects->size());
+  for (const auto& [subject, count] : subjects->items()) {
+    if (!count.is_number_unsigned()) return absl::InvalidArgumentError("a subject's count is no number");
+    page.subjects.emplace_back(subject, count.get<std::uint64_t>());
+  }
+  return page;
+}
+
+absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
+  ConsumerInfo info;
+  MW_ASSIGN_OR_RETURN(info.stream, RequiredString(json, "stream_name"));
+  MW_ASSIGN_OR_RETURN(info.name, RequiredString(json, "name"));
+  MW_ASSIGN_OR_RETURN(const Json config, ObjectField(json, "config"));
+  MW_ASSIGN_OR_RETURN(info.config, ConsumerConfigFromJson(config));
+  MW_ASSIGN_OR_RETURN(const Json delivered, ObjectField(json, "delivered"));
+  MW_ASSIGN_OR_RETURN(info.delivered_consumer_seq, UnsignedField(delivered, "consumer_seq"));
+  MW_ASSIGN_OR_RETURN(info.delivered_stream_seq, UnsignedField(delivered, "stream_seq"));
+  MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
+  MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
+  MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
+  return info;
+}
+
 }  // namespace
 
 std::optional<int> JsErrorCode(const absl::Status& status) {
@@ -103,7 +164,7 @@ bool HasJsError(const absl::Status& status, JsError code) {
 }
 
 absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer) {
-  if (!answer.ok()) return answer.status();
+  if (!answer.ok()) return std::move(answer).status();
   absl::StatusOr<Json> json = ParseJsonObject(answer->payload, kAnswerLimits);
   if (!json.ok())
     return absl::InternalError("the broker's answer cannot be read: " + MessageOf(json.status()));
@@ -114,24 +175,14 @@ absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer) {
 
 absl::StatusOr<ConsumerInfo> DecodeConsumerInfo(absl::StatusOr<NatsMessage> answer) {
   MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
-  ConsumerInfo info;
-  MW_ASSIGN_OR_RETURN(info.stream, RequiredString(json, "stream_name"));
-  MW_ASSIGN_OR_RETURN(info.name, RequiredString(json, "name"));
-  MW_ASSIGN_OR_RETURN(const Json config, ObjectField(json, "config"));
-  MW_ASSIGN_OR_RETURN(info.config, ConsumerConfigFromJson(config));
-  MW_ASSIGN_OR_RETURN(const Json delivered, ObjectField(json, "delivered"));
-  MW_ASSIGN_OR_RETURN(info.delivered_consumer_seq, UnsignedField(delivered, "consumer_seq"));
-  MW_ASSIGN_OR_RETURN(info.delivered_stream_seq, UnsignedField(delivered, "stream_seq"));
-  MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
-  MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
-  MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
-  return info;
+  return ReadConsumerInfo(json);
 }
 
 absl::StatusOr<StreamInfo> DecodeStreamInfo(absl::StatusOr<NatsMessage> answer) {
   MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
   StreamInfo info;
   MW_ASSIGN_OR_RETURN(info.config, ObjectField(json, "config"));
+  MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
   MW_ASSIGN_OR_RETURN(const Json state, ObjectField(json, "state"));
   MW_ASSIGN_OR_RETURN(info.messages, UnsignedField(state, "messages"));
   MW_ASSIGN_OR_RETURN(info.first_seq, UnsignedField(state, "first_seq"));
@@ -154,9 +205,43 @@ absl::StatusOr<StoredMessage> DecodeStoredMessage(absl::StatusOr<NatsMessage> an
   return message;
 }
 
-absl::StatusOr<std::uint64_t> DecodePublishAck(absl::StatusOr<NatsMessage> answer) {
+absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer) {
   MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
-  return UnsignedField(json, "seq");
+  PublishAck ack;
+  MW_ASSIGN_OR_RETURN(ack.seq, UnsignedField(json, "seq"));
+  const auto duplicate = json.find("duplicate");
+  if (duplicate == json.end()) return ack;
+  if (!duplicate->is_boolean())
+    return absl::InvalidArgumentError("field \"duplicate\" must be true or false");
+  ack.duplicate = duplicate->get<bool>();
+  return ack;
+}
+
+absl::StatusOr<std::uint64_t> DecodePurge(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  return UnsignedField(json, "purged");
+}
+
+absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer) {
+  if (!answer.ok()) return std::move(answer).status();
+  MW_ASSIGN_OR_RETURN(const SortedJson json, ParseManyKeys(answer->payload, kSubjectPageLimits));
+  const auto error = json.find("error");
+  if (error != json.end() && error->is_object()) return ErrorOf(Json(*error));
+  return ReadSubjectPage(json);
+}
+
+absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  ConsumerPage page;
+  MW_ASSIGN_OR_RETURN(page.total, UnsignedField(json, "total"));
+  const auto consumers = json.find("consumers");
+  if (consumers == json.end() || consumers->is_null()) return page;
+  if (!consumers->is_array()) return absl::InvalidArgumentError("field \"consumers\" must be a list");
+  for (const Json& consumer : *consumers) {
+    MW_ASSIGN_OR_RETURN(ConsumerInfo info, ReadConsumerInfo(consumer));
+    page.consumers.push_back(std::move(info));
+  }
+  return page;
 }
 
 }  // namespace meshwarden

@@ -4,6 +4,9 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "endpoint/connection.h"
@@ -16,7 +19,20 @@ absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer);
 absl::StatusOr<ConsumerInfo> DecodeConsumerInfo(absl::StatusOr<NatsMessage> answer);
 absl::StatusOr<StreamInfo> DecodeStreamInfo(absl::StatusOr<NatsMessage> answer);
 absl::StatusOr<StoredMessage> DecodeStoredMessage(absl::StatusOr<NatsMessage> answer);
-// The sequence under which a published message was stored.
-absl::StatusOr<std::uint64_t> DecodePublishAck(absl::StatusOr<NatsMessage> answer);
+absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer);
+// How many messages were purged.
+absl::StatusOr<std::uint64_t> DecodePurge(absl::StatusOr<NatsMessage> answer);
+
+// One page of a list; `total` is what the broker says there is in all pages.
+struct SubjectPage {
+  std::vector<std::pair<std::string, std::uint64_t>> subjects;
+  std::uint64_t total = 0;
+};
+struct ConsumerPage {
+  std::vector<ConsumerInfo> consumers;
+  std::uint64_t total = 0;
+};
+absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer);
+absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answer);
 
 }  // namespace meshwarden

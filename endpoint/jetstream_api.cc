@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <future>
-#include <memory>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/status.h"
 #include "endpoint/blocking.h"
 #include "endpoint/jetstream_answer.h"
+#include "proto/names.h"
 
 namespace meshwarden {
 namespace {
@@ -83,23 +82,22 @@ absl::StatusOr<StreamInfo> AskStream(Connection& connection, std::chrono::millis
       connection.Request(fmt::format("{}STREAM.{}.{}", kApi, verb, stream), body, timeout));
 }
 
-// Publishes with headers, which a plain request does not have, and returns the stream's acknowledgement.
-absl::StatusOr<NatsMessage> PublishAndWait(Connection& connection, NatsMessage message,
-                                           std::chrono::milliseconds timeout) {
-  const auto answer = std::make_shared<std::promise<NatsMessage>>();
-  const auto answered = std::make_shared<std::atomic<bool>>(false);
-  std::future<NatsMessage> future = answer->get_future();
-  message.reply = connection.NewInbox();
-  MW_ASSIGN_OR_RETURN(const std::unique_ptr<Subscription> subscription,
-                      connection.Subscribe(message.reply, "", [answer, answered](NatsMessage ack) {
-                        if (!answered->exchange(true)) answer->set_value(std::move(ack));
-                      }));
-  MW_RETURN_IF_ERROR(connection.PublishMessage(message));
-  if (future.wait_for(timeout) == std::future_status::ready) return future.get();
-  return absl::DeadlineExceededError(fmt::format(
-      "no acknowledgement for {}: check that these credentials may publish there and that a stream "
-      "stores it",
-      message.subject));
+absl::Status CheckPage(std::string_view what, std::size_t listed, std::size_t more) {
+  if (listed + more <= kMaxListed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the broker lists more than {} {}; ask for less", kMaxListed, what));
+}
+
+absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view key,
+                                       std::string_view value) {
+  MW_RETURN_IF_ERROR(CheckName("bucket", bucket));
+  if (key.empty() || key.find_first_of("*> \t\r\n") != std::string_view::npos) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a key of a bucket", key));
+  }
+  NatsMessage message;
+  message.subject = BucketSubject(bucket, key);
+  message.payload = std::string(value);
+  return message;
 }
 
 }  // namespace
@@ -162,6 +160,52 @@ absl::StatusOr<StreamInfo> JetStreamApi::UpdateStream(const StreamConfig& config
   return AskStream(connection_, timeout_, "UPDATE", config.name, DumpJson(config.json));
 }
 
+absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  const std::string subject = fmt::format("{}CONSUMER.LIST.{}", kApi, stream);
+  std::vector<ConsumerInfo> listed;
+  while (true) {
+    const Json body = {{"offset", listed.size()}};
+    MW_ASSIGN_OR_RETURN(ConsumerPage page,
+                        DecodeConsumerPage(connection_.Request(subject, DumpJson(body), timeout_)));
+    MW_RETURN_IF_ERROR(CheckPage("consumers", listed.size(), page.consumers.size()));
+    const bool last = page.consumers.empty();
+    std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(listed));
+    if (last || listed.size() >= page.total) return listed;
+  }
+}
+
+absl::StatusOr<std::map<std::string, std::uint64_t>> JetStreamApi::GetStreamSubjects(
+    std::string_view stream, std::string_view filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  if (filter.empty()) return absl::InvalidArgumentError("no filter to list subjects by");
+  const std::string subject = fmt::format("{}STREAM.INFO.{}", kApi, stream);
+  std::map<std::string, std::uint64_t> listed;
+  std::size_t offset = 0;
+  while (true) {
+    const Json body = {{"subjects_filter", filter}, {"offset", offset}};
+    MW_ASSIGN_OR_RETURN(SubjectPage page,
+                        DecodeSubjectPage(connection_.Request(subject, DumpJson(body), timeout_)));
+    MW_RETURN_IF_ERROR(CheckPage("subjects", offset, page.subjects.size()));
+    const bool last = page.subjects.empty();
+    offset += page.subjects.size();
+    listed.insert(std::make_move_iterator(page.subjects.begin()),
+                  std::make_move_iterator(page.subjects.end()));
+    if (last || offset >= page.total) return listed;
+  }
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PurgeStream(std::string_view stream,
+                                                        const std::optional<std::string>& filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  // The broker takes an empty filter for none.
+  if (filter.has_value() && filter->empty()) return absl::InvalidArgumentError("an empty filter to purge by");
+  Json body = Json::object();
+  if (filter.has_value()) body["filter"] = *filter;
+  return DecodePurge(
+      connection_.Request(fmt::format("{}STREAM.PURGE.{}", kApi, stream), DumpJson(body), timeout_));
+}
+
 void JetStreamApi::LastMessageAsync(std::string_view stream, std::string_view subject,
                                     Callback<StoredMessage> done) {
   if (const absl::Status status = CheckName("stream", stream); !status.ok()) return done(status);
@@ -184,7 +228,42 @@ absl::StatusOr<std::uint64_t> JetStreamApi::PublishStored(std::string_view subje
   if (expected_last_seq.has_value()) {
     message.headers = {{"Nats-Expected-Last-Subject-Sequence", std::to_string(*expected_last_seq)}};
   }
-  return DecodePublishAck(PublishAndWait(connection_, std::move(message), timeout_));
+  MW_ASSIGN_OR_RETURN(const PublishAck ack,
+                      DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)));
+  return ack.seq;
+}
+
+void JetStreamApi::PublishMessageAsync(std::string_view subject, std::string_view payload,
+                                       std::string_view msg_id, Callback<PublishAck> done) {
+  if (msg_id.empty()) return done(absl::InvalidArgumentError("a message without an id"));
+  NatsMessage message;
+  message.subject = std::string(subject);
+  message.payload = std::string(payload);
+  message.headers = {{"Nats-Msg-Id", std::string(msg_id)}};
+  connection_.RequestMessageAsync(std::move(message), timeout_,
+                                  [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                                    done(DecodePublishAck(std::move(answer)));
+                                  });
+}
+
+absl::StatusOr<PublishAck> JetStreamApi::PublishMessage(std::string_view subject, std::string_view payload,
+                                                        std::string_view msg_id) {
+  return Await<PublishAck>(
+      [&](auto done) { PublishMessageAsync(subject, payload, msg_id, std::move(done)); });
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PutKey(std::string_view bucket, std::string_view key,
+                                                   std::string_view value) {
+  MW_ASSIGN_OR_RETURN(NatsMessage message, KeyMessage(bucket, key, value));
+  MW_ASSIGN_OR_RETURN(const PublishAck ack,
+                      DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)));
+  return ack.seq;
+}
+
+absl::Status JetStreamApi::DeleteStoredKey(std::string_view bucket, std::string_view key) {
+  MW_ASSIGN_OR_RETURN(NatsMessage message, KeyMessage(bucket, key, ""));
+  message.headers = {{"KV-Operation", "DEL"}};
+  return DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)).status();
 }
 
 }  // namespace meshwarden

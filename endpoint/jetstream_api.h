@@ -13,8 +13,10 @@
 #include <absl/status/statusor.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +64,7 @@ struct StreamInfo {
   std::uint64_t first_seq = 0;
   std::uint64_t last_seq = 0;
   std::uint64_t consumers = 0;
+  std::string created;  // when, as the broker wrote it; another one for a stream that was made anew
 };
 
 struct StoredMessage {
@@ -70,6 +73,15 @@ struct StoredMessage {
   std::string payload;
   bool deleted = false;  // a bucket's delete or purge marker
 };
+
+// What the broker answers to a message that it stored.
+struct PublishAck {
+  std::uint64_t seq = 0;
+  bool duplicate = false;  // it had been stored before, as `seq`
+};
+
+// What one list may have at most; more is ResourceExhausted.
+inline constexpr std::size_t kMaxListed = 1'000'000;
 
 class JetStreamApi {
  public:
@@ -91,10 +103,18 @@ class JetStreamApi {
   absl::StatusOr<ConsumerInfo> UpdateConsumer(std::string_view stream, const ConsumerConfig& config);
   absl::StatusOr<ConsumerInfo> GetConsumer(std::string_view stream, std::string_view consumer);
   absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
+  // All of them, page by page: one that is made or deleted meanwhile may be missing or listed twice.
+  absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
 
   absl::StatusOr<StreamInfo> GetStream(std::string_view stream);
   absl::StatusOr<StreamInfo> CreateStream(const StreamConfig& config);
   absl::StatusOr<StreamInfo> UpdateStream(const StreamConfig& config);
+  // The subjects that `filter` matches, each with the number of its messages, page by page.
+  absl::StatusOr<std::map<std::string, std::uint64_t>> GetStreamSubjects(std::string_view stream,
+                                                                         std::string_view filter);
+  // Deletes all messages, or those that `filter` matches, and returns how many there were.
+  absl::StatusOr<std::uint64_t> PurgeStream(std::string_view stream,
+                                            const std::optional<std::string>& filter);
 
   // The last message on `subject` (STREAM.MSG.GET, answered by the leader); NotFound if there is none.
   void LastMessageAsync(std::string_view stream, std::string_view subject, Callback<StoredMessage> done);
@@ -103,6 +123,17 @@ class JetStreamApi {
   // with WrongLastSequence (FailedPrecondition) if somebody else wrote meanwhile.
   absl::StatusOr<std::uint64_t> PublishStored(std::string_view subject, std::string_view payload,
                                               std::optional<std::uint64_t> expected_last_seq);
+  // Stores a message under an id (Nats-Msg-Id): sent again within the stream's window, it is stored once.
+  // Unavailable with IsNoResponders: no stream stores this subject.
+  void PublishMessageAsync(std::string_view subject, std::string_view payload, std::string_view msg_id,
+                           Callback<PublishAck> done);
+  absl::StatusOr<PublishAck> PublishMessage(std::string_view subject, std::string_view payload,
+                                            std::string_view msg_id);
+
+  // Writes a bucket's record and returns its sequence; puts a delete marker in its place, also if there is
+  // none.
+  absl::StatusOr<std::uint64_t> PutKey(std::string_view bucket, std::string_view key, std::string_view value);
+  absl::Status DeleteStoredKey(std::string_view bucket, std::string_view key);
 
  private:
   Connection& connection_;

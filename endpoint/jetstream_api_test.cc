@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ using ::meshwarden::testing::StatusIs;
 using ::meshwarden::testing::TestBroker;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 constexpr std::chrono::seconds kTimeout{5};
 
@@ -160,6 +163,163 @@ TEST_F(JetStreamApiTest, StoredMessagesAreWrittenReadAndGuardedBySequence) {
   EXPECT_EQ(message.payload, "two");
   EXPECT_EQ(message.seq, 2u);
   EXPECT_FALSE(message.deleted);
+}
+
+TEST_F(JetStreamApiTest, AMessageWithAnIdIsStoredOnce) {
+  StartWithStream();
+  MW_ASSERT_OK_AND_ASSIGN(const PublishAck first, api_->PublishMessage("a.b", "one", "id-1"));
+  EXPECT_EQ(first.seq, 1u);
+  EXPECT_FALSE(first.duplicate);
+  MW_ASSERT_OK_AND_ASSIGN(const PublishAck again, api_->PublishMessage("a.b", "one", "id-1"));
+  EXPECT_EQ(again.seq, 1u);
+  EXPECT_TRUE(again.duplicate);
+  MW_ASSERT_OK_AND_ASSIGN(const PublishAck other, api_->PublishMessage("a.b", "two", "id-2"));
+  EXPECT_EQ(other.seq, 2u);
+  EXPECT_FALSE(other.duplicate);
+  EXPECT_THAT(api_->PublishMessage("a.b", "three", ""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(api_->GetStream("S")->messages, 2u);
+}
+
+TEST_F(JetStreamApiTest, AMessageThatNoStreamStoresHasNoResponder) {
+  StartWithStream();
+  EXPECT_TRUE(IsNoResponders(api_->PublishMessage("b.c", "", "id-1").status()));
+  EXPECT_TRUE(IsNoResponders(api_->PublishStored("b.c", "", std::nullopt).status()));
+}
+
+TEST_F(JetStreamApiTest, AStreamThatWasMadeAnewHasAnotherTimeOfCreation) {
+  StartWithStream();
+  const std::string before = api_->GetStream("S")->created;
+  EXPECT_EQ(api_->GetStream("S")->created, before);
+  ASSERT_THAT(connection_->Request("$JS.API.STREAM.DELETE.S", "", kTimeout), IsOk());
+  ASSERT_THAT(api_->CreateStream({.name = "S", .json = {{"name", "S"}, {"subjects", {"a.>"}}}}), IsOk());
+  EXPECT_NE(api_->GetStream("S")->created, before);
+  EXPECT_THAT(before, HasSubstr("T"));
+}
+
+TEST_F(JetStreamApiTest, SubjectsAreCountedByFilter) {
+  StartWithStream();
+  for (const std::string subject : {"a.x.1", "a.x.1", "a.x.2", "a.y.1"}) {
+    ASSERT_THAT(api_->PublishStored(subject, "", std::nullopt), IsOk());
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const auto subjects, api_->GetStreamSubjects("S", "a.x.*"));
+  EXPECT_THAT(subjects, ElementsAre(Pair("a.x.1", 2u), Pair("a.x.2", 1u)));
+  EXPECT_THAT(api_->GetStreamSubjects("S", "a.z.*"), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(api_->GetStreamSubjects("S", ""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(api_->GetStreamSubjects("T", "a.>"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// The broker tells at most 100,000 subjects at a time.
+TEST_F(JetStreamApiTest, SubjectsBeyondOnePageAreListedToo) {
+  Start({});
+  ASSERT_THAT(api_->CreateStream(
+                  {.name = "S", .json = {{"name", "S"}, {"subjects", {"a.>"}}, {"storage", "memory"}}}),
+              IsOk());
+  constexpr int kSubjects = 100'050;
+  for (int i = 0; i < kSubjects; ++i) {
+    const std::string subject = "a." + std::to_string(i);
+    // One in a while is waited for, so that the broker can follow.
+    if (i % 1000 == 0) {
+      ASSERT_THAT(api_->PublishStored(subject, "", std::nullopt), IsOk());
+    } else {
+      ASSERT_THAT(connection_->PublishSoon(subject, ""), IsOk());
+    }
+  }
+  ASSERT_THAT(api_->PublishStored("a.0", "", std::nullopt), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const auto subjects, api_->GetStreamSubjects("S", "a.*"));
+  EXPECT_EQ(subjects.size(), static_cast<std::size_t>(kSubjects));
+  EXPECT_EQ(subjects.at("a.0"), 2u);
+}
+
+TEST_F(JetStreamApiTest, ConsumersBeyondOnePageAreListedToo) {
+  StartWithStream();
+  EXPECT_THAT(api_->ListConsumers("S"), IsOkAndHolds(IsEmpty()));
+  std::set<std::string> made;
+  for (int i = 0; i < 300; ++i) {
+    ConsumerConfig config = Config({"a.b"});
+    config.durable_name = "d" + std::to_string(i);
+    ASSERT_THAT(api_->CreateConsumer("S", config), IsOk());
+    made.insert(config.durable_name);
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const std::vector<ConsumerInfo> consumers, api_->ListConsumers("S"));
+  EXPECT_EQ(consumers.size(), 300u);
+  std::set<std::string> listed;
+  for (const ConsumerInfo& consumer : consumers) {
+    listed.insert(consumer.name);
+    EXPECT_THAT(consumer.config.Filters(), ElementsAre("a.b"));
+  }
+  EXPECT_EQ(listed, made);
+}
+
+// A broker that promises more than it sends must not keep us asking for ever.
+TEST_F(JetStreamApiTest, AListEndsWithAnEmptyPageWhateverTheTotal) {
+  Start(WithoutJetStream());
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto consumers,
+      connection_->Subscribe("$JS.API.CONSUMER.LIST.S", "", [&](const NatsMessage& request) {
+        (void)connection_->Publish(request.reply, R"({"total":5,"consumers":[]})");
+      }));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto subjects,
+      connection_->Subscribe("$JS.API.STREAM.INFO.S", "", [&](const NatsMessage& request) {
+        (void)connection_->Publish(request.reply, R"({"total":5,"state":{"subjects":{}}})");
+      }));
+  ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
+  EXPECT_THAT(api_->ListConsumers("S"), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(api_->GetStreamSubjects("S", ">"), IsOkAndHolds(IsEmpty()));
+}
+
+TEST_F(JetStreamApiTest, PagesThatCannotBeReadAreErrors) {
+  Start(WithoutJetStream());
+  std::string answer;
+  const auto reply = [&](const NatsMessage& request) { (void)connection_->Publish(request.reply, answer); };
+  MW_ASSERT_OK_AND_ASSIGN(const auto list, connection_->Subscribe("$JS.API.CONSUMER.LIST.S", "", reply));
+  MW_ASSERT_OK_AND_ASSIGN(const auto info, connection_->Subscribe("$JS.API.STREAM.INFO.S", "", reply));
+  ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
+  std::string deep;
+  for (int i = 0; i < 50; ++i) deep += "{\"a\":";
+  deep += "1" + std::string(50, '}');
+  for (const std::string& text :
+       {std::string("[]"), std::string("{}"), std::string(R"({"state":{"subjects":{"a":1}}})"),
+        std::string(R"({"total":-1,"consumers":[],"state":{"subjects":{}}})"),
+        std::string(R"({"total":1,"consumers":{},"state":{"subjects":{"a":"1"}}})"),
+        std::string(R"({"total":1,"consumers":[{}],"state":{"subjects":[]}})"), deep}) {
+    answer = text;
+    EXPECT_FALSE(api_->ListConsumers("S").ok()) << text;
+    EXPECT_FALSE(api_->GetStreamSubjects("S", ">").ok()) << text;
+  }
+  answer = R"({"error":{"code":404,"err_code":10059,"description":"stream not found"}})";
+  EXPECT_TRUE(HasJsError(api_->ListConsumers("S").status(), JsError::kStreamNotFound));
+  EXPECT_TRUE(HasJsError(api_->GetStreamSubjects("S", ">").status(), JsError::kStreamNotFound));
+}
+
+TEST_F(JetStreamApiTest, APurgeTakesWhatTheFilterMatchesOrAll) {
+  StartWithStream();
+  for (const std::string subject : {"a.x", "a.x", "a.y", "a.z"}) {
+    ASSERT_THAT(api_->PublishStored(subject, "", std::nullopt), IsOk());
+  }
+  EXPECT_THAT(api_->PurgeStream("S", ""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(api_->PurgeStream("S", "a.x"), IsOkAndHolds(2u));
+  EXPECT_EQ(api_->GetStream("S")->messages, 2u);
+  EXPECT_THAT(api_->PurgeStream("S", std::nullopt), IsOkAndHolds(2u));
+  EXPECT_EQ(api_->GetStream("S")->messages, 0u);
+}
+
+TEST_F(JetStreamApiTest, KeysAreWrittenAndMarkedAsDeleted) {
+  Start({});
+  ASSERT_THAT(api_->CreateStream(
+                  {.name = "KV_b",
+                   .json = {{"name", "KV_b"}, {"subjects", {"$KV.b.>"}}, {"max_msgs_per_subject", 1}}}),
+              IsOk());
+  EXPECT_THAT(api_->PutKey("b", "team.a", "1"), IsOkAndHolds(1u));
+  EXPECT_THAT(api_->PutKey("b", "=defaults", "2"), IsOkAndHolds(2u));
+  EXPECT_EQ(api_->LastMessage("KV_b", "$KV.b.team.a")->payload, "1");
+  EXPECT_THAT(api_->DeleteStoredKey("b", "team.a"), IsOk());
+  EXPECT_TRUE(api_->LastMessage("KV_b", "$KV.b.team.a")->deleted);
+  EXPECT_FALSE(api_->LastMessage("KV_b", "$KV.b.=defaults")->deleted);
+  for (const std::string key : {"", "*", "a.>", "a b"}) {
+    EXPECT_THAT(api_->PutKey("b", key, ""), StatusIs(absl::StatusCode::kInvalidArgument)) << key;
+    EXPECT_THAT(api_->DeleteStoredKey("b", key), StatusIs(absl::StatusCode::kInvalidArgument)) << key;
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ constexpr std::chrono::seconds kAckWait{60};
 constexpr std::chrono::seconds kDuplicateWindow{120};
 constexpr std::chrono::seconds kPresenceTtl{6};
 constexpr int kChatMessagesPerSubject = 1000;
+constexpr std::chrono::seconds kHistoryThreshold{30};
 
 // Takes the string `key` out of `object`; empty if it is not there.
 absl::StatusOr<std::string> TakeString(Json& object, const char* key) {
@@ -33,6 +34,20 @@ ConsumerConfig DurableConfig(std::string name, const char* deliver_policy) {
   config.ack_policy = "explicit";
   config.ack_wait = kAckWait;
   return config;
+}
+
+// `time` as the API takes it, to the nanosecond; a time before 1970 is 1970.
+std::string Rfc3339(std::chrono::system_clock::time_point time) {
+  using std::chrono::floor;
+  const auto since_epoch = std::max(time.time_since_epoch(), std::chrono::system_clock::duration::zero());
+  const std::chrono::sys_time<std::chrono::nanoseconds> exact{since_epoch};
+  const auto day = floor<std::chrono::days>(exact);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss<std::chrono::nanoseconds> clock(exact - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 // What all streams of a space have in common.
@@ -126,6 +141,48 @@ ConsumerConfig DmDurableConfig(std::string_view space, std::string_view id) {
 ConsumerConfig TaskDurableConfig(std::string_view space, std::string_view role) {
   ConsumerConfig config = DurableConfig(TaskDurable(role), "all");
   config.filter_subject = AnycastSubject(space, role, "*");
+  return config;
+}
+
+ConsumerConfig AsOpenMode(ConsumerConfig config, std::chrono::nanoseconds ack_wait,
+                          std::chrono::nanoseconds inactive_threshold) {
+  config.ack_wait = ack_wait;
+  config.extra["inactive_threshold"] = inactive_threshold.count();
+  return config;
+}
+
+ConsumerConfig HistoryConsumerConfig(std::string_view name, std::string_view filter, std::uint64_t start_seq,
+                                     std::optional<std::chrono::system_clock::time_point> since) {
+  ConsumerConfig config;
+  config.name = std::string(name);
+  config.deliver_policy = since.has_value() ? "by_start_time" : "by_start_sequence";
+  config.ack_policy = "none";
+  config.filter_subject = std::string(filter);
+  config.extra = {{"mem_storage", true},
+                  {"inactive_threshold", std::chrono::nanoseconds(kHistoryThreshold).count()}};
+  if (since.has_value()) {
+    config.extra["opt_start_time"] = Rfc3339(*since);
+  } else {
+    // The broker takes 0 for a start that is missing.
+    config.extra["opt_start_seq"] = std::max<std::uint64_t>(start_seq, 1);
+  }
+  return config;
+}
+
+ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch) {
+  ConsumerConfig config;
+  config.name = watch.name;
+  config.deliver_policy = watch.start_seq == 0 ? "last_per_subject" : "by_start_sequence";
+  config.ack_policy = "none";
+  config.filter_subject = BucketSubject(watch.bucket, ">");
+  config.extra = {{"deliver_subject", watch.deliver_subject},
+                  {"flow_control", true},
+                  {"idle_heartbeat", watch.heartbeat.count()},
+                  {"inactive_threshold", watch.inactive_threshold.count()},
+                  {"mem_storage", true},
+                  {"num_replicas", 1},
+                  {"max_deliver", 1}};
+  if (watch.start_seq != 0) config.extra["opt_start_seq"] = watch.start_seq;
   return config;
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,27 @@ absl::StatusOr<ConsumerConfig> ChatDurableConfig(std::string_view space, std::st
                                                  std::span<const std::string> channels);
 ConsumerConfig DmDurableConfig(std::string_view space, std::string_view id);
 ConsumerConfig TaskDurableConfig(std::string_view space, std::string_view role);
+
+// The same durable as an endpoint on an open server makes it for itself: the broker deletes it once nobody
+// has used it for `inactive_threshold`.
+ConsumerConfig AsOpenMode(ConsumerConfig config, std::chrono::nanoseconds ack_wait,
+                          std::chrono::nanoseconds inactive_threshold);
+
+// A short-lived pull consumer of what is stored on `filter`, from `start_seq` on or, if `since` is set, from
+// that time on.
+ConsumerConfig HistoryConsumerConfig(std::string_view name, std::string_view filter, std::uint64_t start_seq,
+                                     std::optional<std::chrono::system_clock::time_point> since);
+
+struct BucketWatchConfig {
+  std::string bucket;
+  std::string name;
+  std::string deliver_subject;
+  std::chrono::nanoseconds heartbeat{0};
+  std::chrono::nanoseconds inactive_threshold{0};
+  std::uint64_t start_seq = 0;  // 0: begins with the last record of each key
+};
+// A short-lived push consumer of the whole bucket.
+ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch);
 
 // A stream's configuration is only written whole and compared, so it stays JSON.
 struct StreamConfig {

@@ -57,5 +57,50 @@ TEST(Contains, IgnoresWhatTheBrokerAddsAndSeesEveryDifference) {
   EXPECT_FALSE(Contains({{"list", {1, 2}}}, {{"list", {1}}}));
 }
 
+TEST(AsOpenMode, AddsTheThresholdAndKeepsTheRest) {
+  const ConsumerConfig durable = DmDurableConfig("main", "UABC");
+  const ConsumerConfig open = AsOpenMode(durable, std::chrono::seconds(5), std::chrono::seconds(600));
+  Json expected = ToJson(durable);
+  expected["ack_wait"] = 5'000'000'000;
+  expected["inactive_threshold"] = 600'000'000'000;
+  EXPECT_EQ(ToJson(open), expected);
+}
+
+TEST(HistoryConsumerConfig, BeginsAtASequence) {
+  EXPECT_EQ(
+      DumpJson(ToJson(HistoryConsumerConfig("chathist_U", "cotal.main.chat.*.general", 7, std::nullopt))),
+      R"({"name":"chathist_U","deliver_policy":"by_start_sequence","ack_policy":"none",)"
+      R"("filter_subject":"cotal.main.chat.*.general","mem_storage":true,)"
+      R"("inactive_threshold":30000000000,"opt_start_seq":7})");
+  EXPECT_EQ(HistoryConsumerConfig("c", "a", 0, std::nullopt).extra.at("opt_start_seq"), 1);
+}
+
+TEST(HistoryConsumerConfig, BeginsAtATimeInsteadIfThereIsOne) {
+  const std::chrono::system_clock::time_point time{std::chrono::milliseconds(1'795'321'753'047)};
+  const Json json = ToJson(HistoryConsumerConfig("c", "a", 7, time));
+  EXPECT_EQ(json.at("deliver_policy"), "by_start_time");
+  EXPECT_EQ(json.at("opt_start_time"), "2026-11-22T04:29:13.047000000Z");
+  EXPECT_FALSE(json.contains("opt_start_seq"));
+  const Json early = ToJson(HistoryConsumerConfig("c", "a", 7, std::chrono::system_clock::time_point::min()));
+  EXPECT_EQ(early.at("opt_start_time"), "1970-01-01T00:00:00.000000000Z");
+}
+
+TEST(BucketWatchConsumerConfig, TakesTheLastRecordsOrGoesOnFromASequence) {
+  BucketWatchConfig watch = {.bucket = "b",
+                             .name = "oc_1",
+                             .deliver_subject = "_INBOX_U.1",
+                             .heartbeat = std::chrono::seconds(5),
+                             .inactive_threshold = std::chrono::seconds(30),
+                             .start_seq = 0};
+  EXPECT_EQ(DumpJson(ToJson(BucketWatchConsumerConfig(watch))),
+            R"({"name":"oc_1","deliver_policy":"last_per_subject","ack_policy":"none",)"
+            R"("filter_subject":"$KV.b.>","deliver_subject":"_INBOX_U.1","flow_control":true,)"
+            R"("idle_heartbeat":5000000000,"inactive_threshold":30000000000,"mem_storage":true,)"
+            R"("num_replicas":1,"max_deliver":1})");
+  watch.start_seq = 9;
+  EXPECT_TRUE(Contains(ToJson(BucketWatchConsumerConfig(watch)),
+                       {{"deliver_policy", "by_start_sequence"}, {"opt_start_seq", 9}}));
+}
+
 }  // namespace
 }  // namespace meshwarden

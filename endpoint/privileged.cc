@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "endpoint/blocking.h"
+#include "proto/channel_pattern.h"
 #include "proto/names.h"
 
 namespace meshwarden {
@@ -106,6 +107,13 @@ absl::StatusOr<ConsumerInfo> FindOrCreate(JetStreamApi& api, const std::string& 
   return api.CreateConsumer(stream, config);
 }
 
+absl::Status CheckConcrete(std::string_view channel) {
+  MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  if (IsConcreteChannel(channel)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" is a pattern: the registry has records of channels only", channel));
+}
+
 }  // namespace
 
 Privileged::Privileged(JetStreamApi& api, std::string space) : api_(api), space_(std::move(space)) {}
@@ -149,6 +157,34 @@ absl::Status Privileged::SetChatFilterFor(std::string_view id, std::span<const s
            });
          })
       .status();
+}
+
+absl::StatusOr<std::uint64_t> Privileged::ClearHistory() {
+  return api_.PurgeStream(ChatStream(space_), std::nullopt);
+}
+
+absl::StatusOr<std::uint64_t> Privileged::ClearChannel(std::string_view channel) {
+  const std::vector<std::string> channels = {std::string(channel)};
+  MW_ASSIGN_OR_RETURN(const std::vector<std::string> filters, ChatFilterSubjects(space_, channels));
+  return api_.PurgeStream(ChatStream(space_), filters.front());
+}
+
+absl::Status Privileged::SetChannelConfig(std::string_view channel, const ChannelConfig& config) {
+  MW_RETURN_IF_ERROR(CheckConcrete(channel));
+  const std::string record = EncodeChannelConfig(config);
+  MW_RETURN_IF_ERROR(DecodeChannelConfig(record).status());
+  return api_.PutKey(ChannelBucket(space_), channel, record).status();
+}
+
+absl::Status Privileged::RemoveChannelConfig(std::string_view channel) {
+  MW_RETURN_IF_ERROR(CheckConcrete(channel));
+  return api_.DeleteStoredKey(ChannelBucket(space_), channel);
+}
+
+absl::Status Privileged::SetChannelDefaults(const ChannelDefaults& defaults) {
+  const std::string record = EncodeChannelDefaults(defaults);
+  MW_RETURN_IF_ERROR(DecodeChannelDefaults(record).status());
+  return api_.PutKey(ChannelBucket(space_), kChannelDefaultsKey, record).status();
 }
 
 }  // namespace meshwarden

@@ -1,4 +1,5 @@
-// What only a trusted party may do to a space: make its streams, make agents' durables, move chat filters.
+// What only a trusted party may do to a space: make its streams, make agents' durables, move chat filters,
+// clear history, write the channel registry.
 //
 // Filters are built here from channel names, never from subjects that a caller supplies. Blocking forms for
 // launchers and tools; the asynchronous move is for the manager. Thread-safe.
@@ -7,6 +8,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "endpoint/jetstream_api.h"
+#include "proto/registry.h"
 
 namespace meshwarden {
 
@@ -39,6 +42,17 @@ class Privileged {
   void SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,
                           std::function<void(absl::Status)> done);
   absl::Status SetChatFilterFor(std::string_view id, std::span<const std::string> channels);
+
+  // Deletes the stored messages of all channels, or of one (or of all that a pattern matches), and returns
+  // how many there were. InvalidArgument for a channel that is not strict.
+  absl::StatusOr<std::uint64_t> ClearHistory();
+  absl::StatusOr<std::uint64_t> ClearChannel(std::string_view channel);
+
+  // The channel registry. InvalidArgument for a channel that is not strict and concrete, and for a record
+  // that a reader would refuse. Removing one that is not there is fine.
+  absl::Status SetChannelConfig(std::string_view channel, const ChannelConfig& config);
+  absl::Status RemoveChannelConfig(std::string_view channel);
+  absl::Status SetChannelDefaults(const ChannelDefaults& defaults);
 
  private:
   JetStreamApi& api_;

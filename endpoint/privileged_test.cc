@@ -17,10 +17,12 @@ namespace {
 
 using ::meshwarden::testing::BrokerOptions;
 using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
 using ::meshwarden::testing::TestBroker;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 using Channels = std::vector<std::string>;
 
@@ -82,7 +84,12 @@ TEST_F(PrivilegedTest, MovingTheFilterKeepsTheCursor) {
   StartSpace();
   ASSERT_THAT(privileged_->ProvisionChatDurable("UA", Channels{"general"}), IsOk());
   ASSERT_THAT(api_->PublishStored("cotal.main.chat.UB.general", "1", std::nullopt), IsOk());
-  MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo before, api_->GetConsumer("CHAT_main", "chat_UA"));
+  // A consumer takes notice of a new message a moment after the stream has acknowledged it.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  ConsumerInfo before;
+  while (before.num_pending == 0 && std::chrono::steady_clock::now() < deadline) {
+    MW_ASSERT_OK_AND_ASSIGN(before, api_->GetConsumer("CHAT_main", "chat_UA"));
+  }
   ASSERT_EQ(before.num_pending, 1u);
   ASSERT_THAT(privileged_->SetChatFilterFor("UA", Channels{"general", "ops"}), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo after, api_->GetConsumer("CHAT_main", "chat_UA"));
@@ -140,6 +147,63 @@ TEST_F(PrivilegedTest, ALostAnswerIsReadBack) {
   EXPECT_EQ(updates, 1);
   EXPECT_THAT(privileged_->SetChatFilterFor("UA", Channels{"general"}),
               StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(PrivilegedTest, ClearingAChannelLeavesTheOthers) {
+  StartSpace();
+  for (const std::string channel : {"general", "team.a", "team.b", "team"}) {
+    ASSERT_THAT(api_->PublishStored("cotal.main.chat.UA." + channel, "", std::nullopt), IsOk());
+    ASSERT_THAT(api_->PublishStored("cotal.main.chat.UB." + channel, "", std::nullopt), IsOk());
+  }
+  EXPECT_THAT(privileged_->ClearChannel("general"), IsOkAndHolds(2u));
+  EXPECT_THAT(privileged_->ClearChannel("team.>"), IsOkAndHolds(4u));
+  MW_ASSERT_OK_AND_ASSIGN(const auto left, api_->GetStreamSubjects("CHAT_main", ">"));
+  EXPECT_THAT(left, ElementsAre(Pair("cotal.main.chat.UA.team", 1u), Pair("cotal.main.chat.UB.team", 1u)));
+  for (const std::string channel : {"", "a/b", " team", "team."}) {
+    EXPECT_THAT(privileged_->ClearChannel(channel), StatusIs(absl::StatusCode::kInvalidArgument)) << channel;
+  }
+  EXPECT_EQ(api_->GetStream("CHAT_main")->messages, 2u);
+}
+
+TEST_F(PrivilegedTest, ClearingTheHistoryTakesAllChannelsAndNoDirectMessage) {
+  StartSpace();
+  ASSERT_THAT(api_->PublishStored("cotal.main.chat.UA.general", "", std::nullopt), IsOk());
+  ASSERT_THAT(api_->PublishStored("cotal.main.chat.UA.ops", "", std::nullopt), IsOk());
+  ASSERT_THAT(api_->PublishStored("cotal.main.inst.UA.UB", "", std::nullopt), IsOk());
+  EXPECT_THAT(privileged_->ClearHistory(), IsOkAndHolds(2u));
+  EXPECT_EQ(api_->GetStream("CHAT_main")->messages, 0u);
+  EXPECT_EQ(api_->GetStream("DM_main")->messages, 1u);
+}
+
+TEST_F(PrivilegedTest, TheRegistryTakesRecordsOfConcreteChannelsOnly) {
+  StartSpace();
+  ChannelConfig config;
+  config.replay = false;
+  ASSERT_THAT(privileged_->SetChannelConfig("team.a", config), IsOk());
+  EXPECT_EQ(api_->LastMessage("KV_cotal_channels_main", "$KV.cotal_channels_main.team.a")->payload,
+            R"({"replay":false})");
+  for (const std::string channel : {"", "team.*", ">", "a/b", "=defaults"}) {
+    EXPECT_THAT(privileged_->SetChannelConfig(channel, config), StatusIs(absl::StatusCode::kInvalidArgument))
+        << channel;
+    EXPECT_THAT(privileged_->RemoveChannelConfig(channel), StatusIs(absl::StatusCode::kInvalidArgument))
+        << channel;
+  }
+  ASSERT_THAT(privileged_->RemoveChannelConfig("team.a"), IsOk());
+  EXPECT_TRUE(api_->LastMessage("KV_cotal_channels_main", "$KV.cotal_channels_main.team.a")->deleted);
+}
+
+TEST_F(PrivilegedTest, ARecordThatReadersWouldRefuseIsNotWritten) {
+  StartSpace();
+  ChannelConfig too_long;
+  too_long.description = std::string(kMaxChannelDescription + 1, 'x');
+  EXPECT_THAT(privileged_->SetChannelConfig("ops", too_long), StatusIs(absl::StatusCode::kInvalidArgument));
+  ChannelConfig too_large;
+  too_large.unknown = {{"more", std::string(kMaxRegistryBytes, 'x')}};
+  EXPECT_THAT(privileged_->SetChannelConfig("ops", too_large), StatusIs(absl::StatusCode::kInvalidArgument));
+  ChannelDefaults large_defaults;
+  large_defaults.unknown = too_large.unknown;
+  EXPECT_THAT(privileged_->SetChannelDefaults(large_defaults), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(api_->GetStream("KV_cotal_channels_main")->messages, 0u);
 }
 
 }  // namespace
