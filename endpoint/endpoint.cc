@@ -1,0 +1,159 @@
+#include "endpoint/endpoint.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/endpoint_core.h"
+#include "endpoint/server_probe.h"
+#include "endpoint/server_url.h"
+#include "proto/channel_pattern.h"
+#include "proto/name.h"
+#include "proto/token.h"
+#include "proto/uuid.h"
+
+namespace meshwarden {
+namespace {
+
+absl::Status SetIdentity(EndpointOptions& options) {
+  const bool other_login = options.token != nullptr || !options.user.empty() || options.password != nullptr;
+  if (options.creds != nullptr && other_login) {
+    return absl::InvalidArgumentError("creds can't be combined with a token or with a user and password");
+  }
+  std::string& id = options.card.id;
+  if (options.creds != nullptr) {
+    if (!id.empty() && id != options.creds->id()) {
+      return absl::InvalidArgumentError(fmt::format("the card's id {} is not the identity of the creds, {}",
+                                                    id.substr(0, 64), options.creds->id()));
+    }
+    id = options.creds->id();
+  }
+  if (id.empty()) id = NewUuid();
+  if (IsSafeToken(id)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" can't be an id: use letters, digits, '_' and '-' only", id.substr(0, 64)));
+}
+
+absl::Status CheckOptions(EndpointOptions& options) {
+  MW_RETURN_IF_ERROR(ValidateName(options.card.name));
+  MW_RETURN_IF_ERROR(SetIdentity(options));
+  if (!IsSafeToken(options.space)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "\"{}\" can't be a space: use letters, digits, '_' and '-' only", options.space.substr(0, 64)));
+  }
+  if (options.heartbeat.count() <= 0 || options.liveness.count() <= 0 || options.retry_wait.count() <= 0 ||
+      options.request_timeout.count() <= 0 || options.publish_timeout.count() <= 0) {
+    return absl::InvalidArgumentError("times of an endpoint must be positive");
+  }
+  if (options.channels.empty()) return absl::OkStatus();
+  return ChatFilterSubjects(options.space, options.channels).status();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Make(EndpointOptions options, EndpointHandlers handlers) {
+  MW_RETURN_IF_ERROR(CheckOptions(options));
+  return std::unique_ptr<Endpoint>(new Endpoint(EndpointCore::Make(std::move(options), std::move(handlers))));
+}
+
+Endpoint::Endpoint(std::shared_ptr<EndpointCore> core) : core_(std::move(core)) {}
+
+Endpoint::~Endpoint() {
+  core_->Stop();
+  core_->AwaitStopped();
+}
+
+absl::Status Endpoint::Start() { return core_->Start(); }
+absl::Status Endpoint::Reconnect() { return core_->Reconnect(); }
+void Endpoint::Stop() { core_->Stop(); }
+bool Endpoint::connected() const { return core_->connected(); }
+
+const std::string& Endpoint::id() const { return core_->options().card.id; }
+const std::string& Endpoint::space() const { return core_->options().space; }
+const Card& Endpoint::card() const { return core_->options().card; }
+
+absl::StatusOr<MeshMessage> Endpoint::Multicast(Content content, std::optional<std::string> channel) {
+  return core_->Multicast(std::move(content), std::move(channel));
+}
+
+absl::StatusOr<MeshMessage> Endpoint::Unicast(std::string_view to_id, Content content) {
+  return core_->Unicast(to_id, std::move(content));
+}
+
+absl::StatusOr<MeshMessage> Endpoint::Anycast(std::string_view role, Content content) {
+  return core_->Anycast(role, std::move(content));
+}
+
+absl::StatusOr<JoinResult> Endpoint::JoinChannel(std::string_view channel) {
+  return core_->JoinChannel(channel);
+}
+
+absl::StatusOr<bool> Endpoint::LeaveChannel(std::string_view channel) { return core_->LeaveChannel(channel); }
+std::vector<std::string> Endpoint::JoinedChannels() const { return core_->joined().List(); }
+std::string Endpoint::DefaultChannel() const { return core_->joined().DefaultChannel(); }
+
+absl::StatusOr<Recalled> Endpoint::RecallChannel(std::string_view channel, std::uint64_t since_seq) {
+  return core_->RecallChannel(channel, since_seq);
+}
+
+absl::StatusOr<std::vector<MeshMessage>> Endpoint::ChannelHistory(std::string_view channel,
+                                                                  std::size_t limit) {
+  return core_->ChannelHistory(channel, limit);
+}
+
+absl::StatusOr<std::vector<MeshMessage>> Endpoint::DmHistory(std::string_view id, std::size_t limit) {
+  return core_->DmHistory(id, limit);
+}
+
+absl::StatusOr<std::uint64_t> Endpoint::ChatFrontier() { return core_->ChatFrontier(); }
+absl::StatusOr<std::vector<ChannelSummary>> Endpoint::ListChannels() { return core_->ListChannels(); }
+
+absl::StatusOr<std::vector<ChannelMembers>> Endpoint::ListMembers(std::optional<std::string> channel) {
+  return core_->ListMembers(channel);
+}
+
+ChannelConfig Endpoint::GetChannelConfig(std::string_view channel) const {
+  return core_->channels().Config(channel);
+}
+
+bool Endpoint::ChannelReplay(std::string_view channel) const { return core_->channels().Replay(channel); }
+std::vector<Presence> Endpoint::Roster() const { return core_->roster().List(); }
+
+absl::StatusOr<Presence> Endpoint::ResolvePeer(std::string_view name_or_id) const {
+  return core_->roster().Resolve(name_or_id);
+}
+
+absl::Status Endpoint::SetStatus(PresenceStatus status) {
+  return core_->PublishPresence([status](OwnPresence& own) { own.SetStatus(status); });
+}
+
+absl::Status Endpoint::SetActivity(std::optional<std::string> activity) {
+  return core_->PublishPresence([&](OwnPresence& own) { own.SetActivity(std::move(activity)); });
+}
+
+absl::StatusOr<ControlReply> Endpoint::RequestControl(std::string_view service, std::string_view op,
+                                                      Json args, std::chrono::milliseconds timeout) {
+  return core_->RequestControl(service, op, std::move(args), timeout);
+}
+
+absl::Status Endpoint::ServeControl(std::string_view service, ControlFunction handler) {
+  return core_->ServeControl(service, std::move(handler));
+}
+
+absl::Status Endpoint::Tap(std::string_view pattern, std::function<void(const Tapped&)> handler) {
+  return core_->Tap(pattern, std::move(handler));
+}
+
+bool IsPermissionDenied(const absl::Status& status) { return absl::IsPermissionDenied(status); }
+
+bool IsReachable(const std::vector<std::string>& servers, std::chrono::milliseconds timeout) {
+  const Cancellation never;
+  for (const std::string& server : servers) {
+    const absl::StatusOr<ServerUrl> url = ParseServerUrl(server);
+    if (url.ok() && ProbeServer(*url, timeout, never).ok()) return true;
+  }
+  return false;
+}
+
+}  // namespace meshwarden

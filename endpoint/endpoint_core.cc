@@ -1,0 +1,304 @@
+// The life of an endpoint: starting, coming back, stopping, and what its handlers are told.
+#include "endpoint/endpoint_core.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/status.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+namespace {
+
+// Of events that wait for a handler that does not keep up.
+constexpr std::size_t kMaxErrorsWaiting = 256;
+constexpr std::size_t kMaxPresenceWaiting = 4096;
+// What a stop may take for the goodbye, for a handler in progress, and for what is still to be sent.
+constexpr std::chrono::milliseconds kStopStep{2000};
+
+}  // namespace
+
+std::shared_ptr<EndpointCore> EndpointCore::Make(EndpointOptions options, EndpointHandlers handlers) {
+  std::shared_ptr<EndpointCore> core(new EndpointCore(std::move(options), std::move(handlers)));
+  Intake::Options intake;
+  intake.space = core->options_.space;
+  intake.own_id = core->options_.card.id;
+  intake.own_role = core->options_.card.role.value_or("");
+  intake.on_message = core->handlers_.on_message;
+  intake.on_error = [raw = core.get()](const absl::Status& status) { raw->TellError(status); };
+  core->intake_ = std::make_shared<Intake>(std::move(intake), core->joined_, core->events_, core);
+  return core;
+}
+
+EndpointCore::EndpointCore(EndpointOptions options, EndpointHandlers handlers)
+    : options_(std::move(options)),
+      handlers_(std::move(handlers)),
+      joined_(options_.channels),
+      roster_(options_.liveness),
+      own_presence_(options_.space, options_.card),
+      backlogs_{std::make_shared<Backlog>(), std::make_shared<Backlog>(), std::make_shared<Backlog>()} {}
+
+EndpointCore::~EndpointCore() = default;
+
+EndpointCore::Wire::Wire(EndpointCore& core, Connection& used)
+    : connection(used),
+      api(used, core.options_.request_timeout),
+      history(used, api, ChatStream(core.options_.space), ChatHistoryConsumer(core.options_.card.id),
+              core.options_.request_timeout),
+      backfiller({.space = core.options_.space,
+                  .on_error = [&core](const absl::Status& status) { core.TellError(status); }},
+                 history, *core.intake_, core.joined_, core.events_),
+      membership({.space = core.options_.space,
+                  .self = core.Self(),
+                  .auth = core.options_.creds != nullptr,
+                  .ack_wait = core.options_.ack_wait,
+                  .inactive_threshold = core.options_.inactive_threshold,
+                  .request_timeout = core.options_.request_timeout,
+                  .move_timeout = core.options_.publish_timeout,
+                  .on_error = [&core](const absl::Status& status) { core.TellError(status); },
+                  .await_live = [&core](TimePoint deadline) { return core.AwaitLive(deadline); }},
+                 used, api, core.joined_) {}
+
+Sender EndpointCore::Self() const {
+  Sender self;
+  self.id = options_.card.id;
+  self.name = options_.card.name;
+  self.role = options_.card.role;
+  return self;
+}
+
+ConnectionOptions EndpointCore::MakeConnectionOptions() {
+  ConnectionOptions connection;
+  connection.servers = options_.servers;
+  connection.name = "cotal:" + options_.card.name;
+  connection.creds = options_.creds;
+  connection.token = options_.token;
+  connection.user = options_.user;
+  connection.password = options_.password;
+  connection.id = options_.card.id;
+  connection.tls = options_.tls;
+  connection.connect_timeout = options_.connect_timeout;
+  connection.reconnect_wait = options_.retry_wait;
+  connection.ping_interval = options_.ping_interval;
+  connection.on_bind = [this](Connection& used) { return OnBind(used); };
+  connection.on_unbind = [this] { OnUnbind(); };
+  connection.on_state = [this](bool connected) { OnState(connected); };
+  connection.on_error = [this](const absl::Status& status) { TellError(status); };
+  return connection;
+}
+
+SessionParts EndpointCore::MakeSessionParts() {
+  return {.options = options_,
+          .connection = wire_->connection,
+          .api = wire_->api,
+          .dispatcher = events_,
+          .intake = *intake_,
+          .membership = wire_->membership,
+          .backfiller = wire_->backfiller,
+          .own_presence = own_presence_,
+          .roster = roster_,
+          .channels = channels_,
+          .joined = joined_,
+          .backlogs = backlogs_,
+          .on_presence = [this](const PresenceEvent& event) { TellPresence(event); },
+          .on_error = [this](const absl::Status& status) { TellError(status); }};
+}
+
+absl::Status EndpointCore::Start() {
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kStopped) return absl::FailedPreconditionError("endpoint stopped — cannot start");
+    if (state_ != State::kNew) return absl::FailedPreconditionError("endpoint started already");
+    state_ = State::kStarting;
+    start_ended_ = false;
+  }
+  absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(MakeConnectionOptions());
+  if (connection.ok()) connection_ = *std::move(connection);
+  MutexLock lock(mutex_);
+  start_ended_ = true;
+  if (!connection.ok() && state_ != State::kStopped) state_ = State::kNew;
+  changed_.NotifyAll();
+  return connection.status();
+}
+
+absl::Status EndpointCore::Reconnect() {
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kStopped)
+      return absl::FailedPreconditionError("endpoint stopped — cannot reconnect");
+    if (state_ == State::kNew || state_ == State::kStarting) return LiveError(state_);
+  }
+  return wire_->connection.Reconnect();
+}
+
+absl::Status EndpointCore::OnBind(Connection& connection) {
+  if (wire_ == nullptr) wire_ = std::make_unique<Wire>(*this, connection);
+  MW_RETURN_IF_ERROR(SubscribeAll(connection));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Session::Bind(MakeSessionParts()));
+  MutexLock lock(mutex_);
+  if (state_ == State::kStopped) return absl::CancelledError("endpoint stopped");
+  session_ = std::move(session);
+  state_ = State::kBound;
+  changed_.NotifyAll();
+  return absl::OkStatus();
+}
+
+void EndpointCore::OnUnbind() {
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(mutex_);
+    session = std::move(session_);
+    if (state_ == State::kBound) state_ = State::kAway;
+  }
+  if (session != nullptr) session->Close();
+  roster_.Clear();
+  channels_.Clear();
+}
+
+void EndpointCore::OnState(bool connected) {
+  {
+    MutexLock lock(mutex_);
+    if (!connected && state_ == State::kBound) state_ = State::kAway;
+    if (told_connected_ == connected || state_ == State::kStopped) return;
+    told_connected_ = connected;
+  }
+  TellConnection(connected);
+}
+
+bool EndpointCore::connected() const {
+  MutexLock lock(mutex_);
+  return state_ == State::kBound;
+}
+
+absl::Status EndpointCore::LiveError(State state) const {
+  switch (state) {
+    case State::kBound:
+      return absl::OkStatus();
+    case State::kAway:
+      return absl::UnavailableError("reconnecting — try again shortly");
+    case State::kStopped:
+      return absl::FailedPreconditionError("endpoint stopped");
+    case State::kNew:
+    case State::kStarting:
+      break;
+  }
+  return absl::FailedPreconditionError("endpoint not started");
+}
+
+absl::Status EndpointCore::AwaitLive(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (state_ == State::kAway) {
+    if (deadline <= std::chrono::steady_clock::now() || !changed_.WaitUntil(mutex_, deadline)) break;
+  }
+  return LiveError(state_);
+}
+
+void EndpointCore::Stop() {
+  bool was_bound = false;
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kStopped) return;
+    was_bound = state_ == State::kBound;
+    state_ = State::kStopped;
+    cancelled_ = true;
+    session = session_;
+    changed_.NotifyAll();
+  }
+  events_.WakeWaiters();
+  if (session != nullptr) session->Cancel();
+  if (was_bound && options_.register_presence) {
+    own_presence_.SetStatus(PresenceStatus::kOffline);
+    // A broker that does not answer finds out by itself.
+    (void)own_presence_.Publish(wire_->connection, kStopStep);
+  }
+  session.reset();
+  events_.Drop();
+  services_.Drop();
+  const TimePoint grace = std::chrono::steady_clock::now() + kStopStep;
+  events_.AwaitIdle(grace);
+  services_.AwaitIdle(grace);
+  CloseConnection();
+  events_.Stop();
+  services_.Stop();
+  MutexLock lock(mutex_);
+  stop_ended_ = true;
+  changed_.NotifyAll();
+}
+
+void EndpointCore::CloseConnection() {
+  {
+    MutexLock lock(mutex_);
+    while (!start_ended_) changed_.Wait(mutex_);
+  }
+  if (connection_ != nullptr) (void)connection_->Drain(kStopStep);
+  std::vector<Registration> registrations;
+  {
+    MutexLock lock(registrations_mutex_);
+    registrations.swap(registrations_);
+  }
+}
+
+void EndpointCore::AwaitStopped() {
+  MutexLock lock(mutex_);
+  while (!stop_ended_) changed_.Wait(mutex_);
+}
+
+absl::Status EndpointCore::Register(Registration registration) {
+  Connection* connection = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kStopped) return LiveError(state_);
+    if (state_ == State::kBound || state_ == State::kAway) connection = &wire_->connection;
+  }
+  MutexLock lock(registrations_mutex_);
+  if (connection != nullptr) {
+    MW_ASSIGN_OR_RETURN(registration.subscription, registration.subscribe(*connection));
+  }
+  registrations_.push_back(std::move(registration));
+  return absl::OkStatus();
+}
+
+// Those that were asked for before there was a connection; it keeps them by itself from then on.
+absl::Status EndpointCore::SubscribeAll(Connection& connection) {
+  MutexLock lock(registrations_mutex_);
+  for (Registration& registration : registrations_) {
+    if (registration.subscription != nullptr) continue;
+    MW_ASSIGN_OR_RETURN(registration.subscription, registration.subscribe(connection));
+  }
+  return absl::OkStatus();
+}
+
+void EndpointCore::TellConnection(bool connected) {
+  if (handlers_.on_connection == nullptr) return;
+  events_.Post([this, connected] { handlers_.on_connection(connected); });
+}
+
+void EndpointCore::TellPresence(const PresenceEvent& event) {
+  if (handlers_.on_presence != nullptr && presence_waiting_ < kMaxPresenceWaiting) {
+    ++presence_waiting_;
+    events_.Post([this, event] {
+      --presence_waiting_;
+      handlers_.on_presence(event);
+    });
+  }
+  // One roster that waits will tell of all changes until it is told.
+  if (handlers_.on_roster == nullptr || roster_waiting_.exchange(true)) return;
+  events_.Post([this] {
+    roster_waiting_ = false;
+    handlers_.on_roster(roster_.List());
+  });
+}
+
+void EndpointCore::TellError(const absl::Status& status) {
+  if (handlers_.on_error == nullptr || errors_waiting_ >= kMaxErrorsWaiting) return;
+  ++errors_waiting_;
+  // Taken apart: Debian's absl counts a Status' references unseen by the thread sanitizer.
+  events_.Post([this, code = status.code(), message = MessageOf(status)] {
+    --errors_waiting_;
+    handlers_.on_error(absl::Status(code, message));
+  });
+}
+
+}  // namespace meshwarden

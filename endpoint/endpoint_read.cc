@@ -1,0 +1,221 @@
+// What an endpoint reads back: joins and leaves, history, and what there is in the space.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/channel_registry.h"
+#include "endpoint/endpoint_core.h"
+#include "proto/channel_pattern.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+#include "proto/token.h"
+
+namespace meshwarden {
+namespace {
+
+// At this many kept messages of one subject the broker lets go of the oldest.
+constexpr std::uint64_t kMessagesPerSubject = 1000;
+// Most messages that one call brings.
+constexpr std::size_t kMaxRead = 100'000;
+
+// Calls `take` for every stored message from `query` on, until it returns false.
+template <typename Take>
+absl::Status ReadAll(HistoryReader& reader, HistoryQuery query, Take take) {
+  while (true) {
+    MW_ASSIGN_OR_RETURN(HistoryPage page, reader.ReadPage(query));
+    for (const HistoryMessage& message : page.messages) {
+      if (!take(message)) return absl::OkStatus();
+    }
+    if (page.end) return absl::OkStatus();
+    query.start_seq = page.next_seq;
+    query.since.reset();
+  }
+}
+
+void KeepLast(std::vector<MeshMessage>& messages, std::size_t limit) {
+  if (messages.size() > limit) {
+    messages.erase(messages.begin(), messages.end() - static_cast<std::ptrdiff_t>(limit));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<JoinResult> EndpointCore::JoinChannel(std::string_view channel) {
+  MW_RETURN_IF_ERROR(CheckLive());
+  MW_ASSIGN_OR_RETURN(const bool joined, wire_->membership.Join(channel));
+  if (!joined) return JoinResult{};
+  const absl::StatusOr<std::size_t> count = wire_->backfiller.Run(channel, cancelled_);
+  if (!count.ok()) {
+    // The channel is joined; its history follows when it can be read again.
+    TellError(count.status());
+    std::shared_ptr<Session> session;
+    {
+      MutexLock lock(mutex_);
+      session = session_;
+    }
+    if (session != nullptr) session->WakeBackfill();
+  }
+  return JoinResult{.joined = true, .backfilled = count.value_or(0)};
+}
+
+absl::StatusOr<bool> EndpointCore::LeaveChannel(std::string_view channel) {
+  MW_RETURN_IF_ERROR(CheckLive());
+  return wire_->membership.Leave(channel);
+}
+
+// Read fresh, so that a channel that has just been closed to newcomers is.
+absl::StatusOr<bool> EndpointCore::MayReplay(std::string_view channel) {
+  std::optional<ChannelConfig> config;
+  if (IsConcreteChannel(channel)) {
+    MW_ASSIGN_OR_RETURN(config, ReadChannelConfig(wire_->api, options_.space, channel));
+  }
+  MW_ASSIGN_OR_RETURN(const auto defaults, ReadChannelDefaults(wire_->api, options_.space));
+  return EffectiveReplay(config.value_or(ChannelConfig{}), defaults.value_or(ChannelDefaults{}));
+}
+
+absl::StatusOr<Recalled> EndpointCore::RecallChannel(std::string_view channel, std::uint64_t since_seq) {
+  MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  MW_RETURN_IF_ERROR(CheckLive());
+  Recalled recalled;
+  if (!IsConcreteChannel(channel)) return recalled;
+  MW_ASSIGN_OR_RETURN(const bool may, MayReplay(channel));
+  if (!may) return recalled;
+  MW_ASSIGN_OR_RETURN(const std::string subject, ChatSubject(options_.space, "*", channel));
+  HistoryQuery query;
+  query.subject = subject;
+  query.start_seq = since_seq + 1;
+  // A copy that somebody had the broker make of a message is not that message again.
+  std::set<std::pair<std::string, std::string>> met;
+  MW_RETURN_IF_ERROR(ReadAll(wire_->history, query, [&](const HistoryMessage& stored) {
+    MeshMessage message;
+    if (intake_->IsReadable(stored, message) && met.emplace(message.from.id, message.id).second) {
+      recalled.messages.push_back(std::move(message));
+    }
+    return recalled.messages.size() < kMaxRead;
+  }));
+  MW_ASSIGN_OR_RETURN(recalled.dropped, HasDropped(subject, since_seq));
+  return recalled;
+}
+
+absl::StatusOr<bool> EndpointCore::HasDropped(const std::string& subject, std::uint64_t since_seq) {
+  MW_ASSIGN_OR_RETURN(const auto subjects, wire_->api.GetStreamSubjects(ChatStream(options_.space), subject));
+  const bool full = std::any_of(subjects.begin(), subjects.end(),
+                                [](const auto& entry) { return entry.second >= kMessagesPerSubject; });
+  if (!full) return false;
+  HistoryQuery first;
+  first.subject = subject;
+  first.limit = 1;
+  MW_ASSIGN_OR_RETURN(const HistoryPage page, wire_->history.ReadPage(first));
+  return !page.messages.empty() && page.messages.front().seq > since_seq + 1;
+}
+
+absl::StatusOr<std::vector<MeshMessage>> EndpointCore::ChannelHistory(std::string_view channel,
+                                                                      std::size_t limit) {
+  MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  MW_RETURN_IF_ERROR(CheckLive());
+  std::vector<MeshMessage> messages;
+  MW_ASSIGN_OR_RETURN(const bool may, MayReplay(channel));
+  if (!may) return messages;
+  HistoryQuery query;
+  MW_ASSIGN_OR_RETURN(query.subject, ChatSubject(options_.space, "*", channel));
+  const std::size_t bound = std::min(limit, kMaxRead);
+  std::set<std::pair<std::string, std::string>> met;
+  MW_RETURN_IF_ERROR(ReadAll(wire_->history, query, [&](const HistoryMessage& stored) {
+    const Inbound inbound =
+        Examine({.space = options_.space, .own_id = options_.card.id}, stored.subject, stored.payload);
+    if (inbound.verdict == Inbound::Verdict::kRefused) return true;
+    if (!met.emplace(inbound.message.from.id, inbound.message.id).second) return true;
+    messages.push_back(inbound.message);
+    if (messages.size() > 2 * bound + 1024) KeepLast(messages, bound);
+    return true;
+  }));
+  KeepLast(messages, bound);
+  return messages;
+}
+
+absl::StatusOr<std::vector<MeshMessage>> EndpointCore::DmHistory(std::string_view id, std::size_t limit) {
+  if (!IsSafeToken(id)) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is no endpoint's id", id.substr(0, 64)));
+  }
+  MW_RETURN_IF_ERROR(CheckLive());
+  HistoryReader reader(wire_->connection, wire_->api, DmStream(options_.space),
+                       "dmhist_" + Token(options_.card.id), options_.request_timeout);
+  HistoryQuery query;
+  query.subject = UnicastSubject(options_.space, id, "*");
+  const std::size_t bound = std::min(limit, kMaxRead);
+  std::vector<MeshMessage> messages;
+  MW_RETURN_IF_ERROR(ReadAll(reader, query, [&](const HistoryMessage& stored) {
+    Inbound inbound = Examine({.space = options_.space, .own_id = id, .stream = Delivery::kDm},
+                              stored.subject, stored.payload);
+    if (inbound.verdict == Inbound::Verdict::kRefused) return true;
+    messages.push_back(std::move(inbound.message));
+    if (messages.size() > 2 * bound + 1024) KeepLast(messages, bound);
+    return true;
+  }));
+  KeepLast(messages, bound);
+  return messages;
+}
+
+absl::StatusOr<std::uint64_t> EndpointCore::ChatFrontier() {
+  MW_RETURN_IF_ERROR(CheckLive());
+  MW_ASSIGN_OR_RETURN(const StreamInfo stream, wire_->api.GetStream(ChatStream(options_.space)));
+  return stream.last_seq;
+}
+
+absl::StatusOr<std::vector<ChannelSummary>> EndpointCore::ListChannels() {
+  MW_RETURN_IF_ERROR(CheckLive());
+  MW_ASSIGN_OR_RETURN(
+      const auto subjects,
+      wire_->api.GetStreamSubjects(ChatStream(options_.space), SpacePrefix(options_.space) + ".chat.>"));
+  std::map<std::string, ChannelSummary> channels;
+  for (const auto& [subject, count] : subjects) {
+    const auto parsed = ParseSubjectOf(options_.space, subject);
+    if (!parsed.has_value()) continue;
+    ChannelSummary& summary = channels[parsed->rest];
+    summary.channel = parsed->rest;
+    summary.messages += count;
+  }
+  for (const auto& [channel, config] : channels_.All()) {
+    ChannelSummary& summary = channels[channel];
+    summary.channel = channel;
+    summary.config = config;
+  }
+  std::vector<ChannelSummary> list;
+  for (auto& [channel, summary] : channels) list.push_back(std::move(summary));
+  return list;
+}
+
+absl::StatusOr<std::vector<ChannelMembers>> EndpointCore::ListMembers(
+    const std::optional<std::string>& channel) {
+  if (channel.has_value()) MW_RETURN_IF_ERROR(ValidateChannel(*channel));
+  MW_RETURN_IF_ERROR(CheckLive());
+  MW_ASSIGN_OR_RETURN(const auto consumers, wire_->api.ListConsumers(ChatStream(options_.space)));
+  const std::string prefix = ChatDurable("");
+  std::map<std::string, std::set<std::string>> ids;
+  if (channel.has_value()) ids[*channel];
+  for (const ConsumerInfo& consumer : consumers) {
+    const std::string_view name = consumer.name;
+    if (!name.starts_with("chat_")) continue;
+    for (const std::string& filter : consumer.config.Filters()) {
+      const auto pattern = ChannelOfFilter(options_.space, filter);
+      if (!pattern.has_value() || (channel.has_value() && !PatternCovers(*pattern, *channel))) continue;
+      ids[channel.value_or(*pattern)].emplace(name.substr(5));
+    }
+  }
+  const std::vector<Presence> roster = roster_.List();
+  std::vector<ChannelMembers> list;
+  for (auto& [name, members] : ids) {
+    ChannelMembers entry{.channel = name, .ids = {members.begin(), members.end()}, .present = {}};
+    std::copy_if(roster.begin(), roster.end(), std::back_inserter(entry.present), [&](const Presence& peer) {
+      return peer.status != PresenceStatus::kOffline && members.contains(peer.card.id);
+    });
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,192 @@
+// What an endpoint sends: messages, control requests, its presence; and the services and taps it keeps.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <exception>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/control.h"
+#include "endpoint/endpoint_core.h"
+#include "proto/channel_pattern.h"
+#include "proto/mentions.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+#include "proto/token.h"
+#include "proto/uuid.h"
+
+namespace meshwarden {
+namespace {
+
+// Requests and tapped messages that may wait for their handler.
+constexpr std::size_t kMaxServicesWaiting = 1024;
+
+Timestamp Now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+bool IsPlain(const Content& content) {
+  for (const Part& part : content.parts) {
+    if (part.kind != "text" || !part.unknown.empty()) return false;
+  }
+  return content.message_id.empty();
+}
+
+ControlReply Serve(const Endpoint::ControlFunction& handler, const ControlRequest& request) {
+  try {
+    absl::StatusOr<Json> data = handler(request);
+    if (data.ok()) return ControlReply::Ok(*std::move(data));
+    return ControlReply::Error("failed", MessageOf(data.status()));
+  } catch (const std::exception& exception) {
+    return ControlReply::Error("failed", exception.what());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<MeshMessage> EndpointCore::Multicast(Content content, std::optional<std::string> channel) {
+  const std::string name = channel.has_value() ? *std::move(channel) : joined_.DefaultChannel();
+  MW_RETURN_IF_ERROR(ValidateChannel(name));
+  if (!IsConcreteChannel(name)) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is a pattern: a message goes to one channel; name it", name));
+  }
+  return Send({.delivery = Delivery::kChannel, .name = name},
+              ChatSubject(options_.space, options_.card.id, name), std::move(content));
+}
+
+absl::StatusOr<MeshMessage> EndpointCore::Unicast(std::string_view to_id, Content content) {
+  if (!IsSafeToken(to_id)) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is no endpoint's id; look a name up with ResolvePeer", to_id.substr(0, 64)));
+  }
+  return Send({.delivery = Delivery::kDm, .name = std::string(to_id)},
+              UnicastSubject(options_.space, to_id, options_.card.id), std::move(content));
+}
+
+absl::StatusOr<MeshMessage> EndpointCore::Anycast(std::string_view role, Content content) {
+  if (role.empty() || role == "*" || role.size() > kMaxChannelBytes) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is no role", role.substr(0, 64)));
+  }
+  return Send({.delivery = Delivery::kAnycast, .name = std::string(role)},
+              AnycastSubject(options_.space, role, options_.card.id), std::move(content));
+}
+
+absl::StatusOr<MeshMessage> EndpointCore::Send(Destination destination, absl::StatusOr<std::string> subject,
+                                               Content content) {
+  if (!subject.ok()) return subject.status();
+  const bool plain = IsPlain(content);
+  MeshMessage message;
+  message.id = content.message_id.empty() ? NewUuid() : std::move(content.message_id);
+  message.ts = Now();
+  message.space = options_.space;
+  message.from = Self();
+  message.destination = std::move(destination);
+  message.mentions = NormalizeMentions(content.mentions);
+  message.parts = std::move(content.parts);
+  message.reply_to = std::move(content.reply_to);
+  message.context_id = std::move(content.context_id);
+  // What receivers would refuse is refused here, where somebody can do something about it.
+  if (!plain) MW_RETURN_IF_ERROR(DecodeMessage(EncodeMessage(message)).status());
+  MW_RETURN_IF_ERROR(Publish(*subject, message));
+  return message;
+}
+
+// A publish whose acknowledgement was lost is sent again under the same id, on the next connection if need
+// be: the stream stores it once.
+absl::Status EndpointCore::Publish(const std::string& subject, const MeshMessage& message) {
+  const std::string payload = EncodeMessage(message);
+  if (payload.size() > kMaxMessageBytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("the message takes {} bytes; at most {} are allowed", payload.size(), kMaxMessageBytes));
+  }
+  MW_RETURN_IF_ERROR(CheckLive());
+  const TimePoint deadline = std::chrono::steady_clock::now() + options_.publish_timeout;
+  while (true) {
+    const absl::Status status = wire_->api.PublishMessage(subject, payload, message.id).status();
+    if (IsNoResponders(status)) {
+      return absl::NotFoundError(
+          fmt::format("no stream stores {}: is the space \"{}\" set up?", subject, options_.space));
+    }
+    if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+    if (std::chrono::steady_clock::now() >= deadline || !AwaitLive(deadline).ok()) {
+      return Annotate(status, fmt::format("whether message {} was stored is not known", message.id));
+    }
+  }
+}
+
+absl::Status EndpointCore::SendAck(std::string_view reply, std::string_view verb) {
+  {
+    MutexLock lock(mutex_);
+    if (wire_ == nullptr) return LiveError(state_);
+  }
+  return wire_->connection.PublishSoon(reply, verb);
+}
+
+absl::Status EndpointCore::PublishPresence(const std::function<void(OwnPresence&)>& change) {
+  MW_RETURN_IF_ERROR(CheckLive());
+  change(own_presence_);
+  if (!options_.register_presence) return absl::OkStatus();
+  return own_presence_.Publish(wire_->connection, options_.request_timeout);
+}
+
+absl::StatusOr<ControlReply> EndpointCore::RequestControl(std::string_view service, std::string_view op,
+                                                          Json args, std::chrono::milliseconds timeout) {
+  if (!IsSafeToken(service)) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is no service's name", service.substr(0, 64)));
+  }
+  MW_RETURN_IF_ERROR(CheckLive());
+  ControlRequest request;
+  request.op = std::string(op);
+  request.args = std::move(args);
+  request.from = Self();
+  return meshwarden::RequestControl(wire_->connection, options_.space, service, request, timeout);
+}
+
+absl::Status EndpointCore::ServeControl(std::string_view service, Endpoint::ControlFunction handler) {
+  if (!IsSafeToken(service)) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is no service's name", service.substr(0, 64)));
+  }
+  const auto shared = std::make_shared<const Endpoint::ControlFunction>(std::move(handler));
+  const auto take = [this, shared](const ControlCall& call, const ControlResponder& respond) {
+    if (services_.waiting() >= kMaxServicesWaiting) {
+      return respond(ControlReply::Error("busy", "too many requests wait already; try again shortly"));
+    }
+    services_.Post(
+        [shared, request = call.request, respond] { respond(Serve(*shared, request)); },
+        [respond] { respond(ControlReply::Error("stopping", "the service is stopping; try again")); });
+  };
+  Registration registration;
+  registration.subject = ControlSubject(options_.space, service, "*");
+  registration.subscribe = [this, service = std::string(service), take](Connection& connection) {
+    return meshwarden::ServeControl(connection, options_.space, service, take);
+  };
+  return Register(std::move(registration));
+}
+
+absl::Status EndpointCore::Tap(std::string_view pattern, std::function<void(const Tapped&)> handler) {
+  Registration registration;
+  registration.subject = fmt::format("{}.{}", SpacePrefix(options_.space), pattern);
+  const auto shared = std::make_shared<const std::function<void(const Tapped&)>>(std::move(handler));
+  const auto take = [this, shared](NatsMessage message) {
+    // A tap only looks on: what it can't keep up with passes it by.
+    if (services_.waiting() >= kMaxServicesWaiting) return;
+    services_.Post([shared, message = std::move(message)]() mutable {
+      Tapped tapped{
+          .subject = std::move(message.subject), .payload = std::move(message.payload), .message = {}};
+      absl::StatusOr<MeshMessage> decoded = DecodeMessage(tapped.payload);
+      const auto parsed = ParseSubject(tapped.subject);
+      // Not a message if it is not from whom it says.
+      if (decoded.ok() && parsed.has_value() && parsed->sender == decoded->from.id) {
+        tapped.message = *std::move(decoded);
+      }
+      (*shared)(tapped);
+    });
+  };
+  registration.subscribe = [subject = registration.subject, take](Connection& connection) {
+    return connection.Subscribe(subject, "", take);
+  };
+  return Register(std::move(registration));
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,99 @@
+#include "endpoint/session/backfiller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "proto/subject.h"
+
+namespace meshwarden {
+namespace {
+
+// Above this many unhandled messages no further page is read.
+constexpr std::size_t kRoom = 512;
+
+}  // namespace
+
+Backfiller::Backfiller(Options options, HistoryReader& reader, Intake& intake, JoinedChannels& channels,
+                       Dispatcher& dispatcher)
+    : options_(std::move(options)),
+      reader_(reader),
+      intake_(intake),
+      channels_(channels),
+      dispatcher_(dispatcher) {}
+
+absl::StatusOr<std::size_t> Backfiller::Run(std::string_view channel, const std::atomic<bool>& cancelled) {
+  const std::string name(channel);
+  if (!Claim(name)) return std::size_t{0};
+  absl::StatusOr<std::size_t> count = RunClaimed(name, cancelled);
+  Release(name);
+  return count;
+}
+
+absl::Status Backfiller::RunAll(const std::atomic<bool>& cancelled) {
+  for (const PendingBackfill& pending : channels_.Backfills()) {
+    MW_RETURN_IF_ERROR(Run(pending.channel, cancelled).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::size_t> Backfiller::RunClaimed(const std::string& channel,
+                                                   const std::atomic<bool>& cancelled) {
+  std::size_t count = 0;
+  bool more = true;
+  // No lock is held while waiting for room: the handler that makes it may itself read history.
+  while (more && dispatcher_.AwaitRoom(kRoom, cancelled)) {
+    MW_ASSIGN_OR_RETURN(more, ReadOnePage(channel, count));
+  }
+  return count;
+}
+
+absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::size_t& count) {
+  const std::vector<PendingBackfill> all = channels_.Backfills();
+  const auto pending =
+      std::find_if(all.begin(), all.end(), [&](const PendingBackfill& b) { return b.channel == channel; });
+  if (pending == all.end()) return false;
+  HistoryQuery query;
+  MW_ASSIGN_OR_RETURN(query.subject, ChatSubject(options_.space, "*", channel));
+  query.start_seq = pending->next_seq;
+  query.since = pending->since;
+  absl::StatusOr<HistoryPage> page = reader_.ReadPage(query);
+  if (absl::IsPermissionDenied(page.status())) {
+    channels_.FinishBackfill(channel);
+    options_.on_error(absl::PermissionDeniedError(fmt::format(
+        "no history of channel \"{}\": the credential has no right to read it (a right that ends in "
+        "* is live only)",
+        channel)));
+    return false;
+  }
+  if (!page.ok()) return Annotate(page.status(), fmt::format("history of channel \"{}\"", channel));
+  bool more = !page->end;
+  for (const HistoryMessage& message : page->messages) {
+    if (message.seq > pending->until) {
+      more = false;
+      break;
+    }
+    if (intake_.TakeHistorical(message)) ++count;
+  }
+  if (more && page->next_seq <= pending->until) {
+    channels_.Progress(channel, page->next_seq);
+    return true;
+  }
+  channels_.FinishBackfill(channel);
+  return false;
+}
+
+bool Backfiller::Claim(const std::string& channel) {
+  MutexLock lock(mutex_);
+  return running_.insert(channel).second;
+}
+
+void Backfiller::Release(const std::string& channel) {
+  MutexLock lock(mutex_);
+  running_.erase(channel);
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,56 @@
+// Hands over the history that channels still owe, page by page, as the handler keeps up. Thread-safe.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/mutex.h"
+#include "endpoint/session/dispatcher.h"
+#include "endpoint/session/history_reader.h"
+#include "endpoint/session/intake.h"
+#include "endpoint/session/joined_channels.h"
+
+namespace meshwarden {
+
+class Backfiller {
+ public:
+  struct Options {
+    std::string space;
+    std::function<void(const absl::Status&)> on_error;  // must be brief
+  };
+  // What is pointed to must outlive this object.
+  Backfiller(Options options, HistoryReader& reader, Intake& intake, JoinedChannels& channels,
+             Dispatcher& dispatcher);
+
+  // Reads what is pending of `channel` to its end, unless another thread is at it, and returns how many
+  // messages it handed over. An error leaves the rest pending. Blocks while many messages wait for their
+  // handler, until `cancelled`.
+  absl::StatusOr<std::size_t> Run(std::string_view channel, const std::atomic<bool>& cancelled);
+  // Of all channels; the first error.
+  absl::Status RunAll(const std::atomic<bool>& cancelled);
+
+ private:
+  absl::StatusOr<std::size_t> RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled);
+  // Nothing if nothing is pending. Adds what it handed over to `count`.
+  absl::StatusOr<bool> ReadOnePage(const std::string& channel, std::size_t& count);
+  bool Claim(const std::string& channel);
+  void Release(const std::string& channel);
+
+  const Options options_;
+  HistoryReader& reader_;
+  Intake& intake_;
+  JoinedChannels& channels_;
+  Dispatcher& dispatcher_;
+
+  Mutex mutex_;
+  std::set<std::string, std::less<>> running_ MW_GUARDED_BY(mutex_);
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,109 @@
+#include "endpoint/session/dispatcher.h"
+
+#include <utility>
+
+namespace meshwarden {
+
+Dispatcher::Dispatcher() {
+  // The thread looks at its own id, which is set when this returns.
+  MutexLock lock(mutex_);
+  thread_ = std::thread([this] { Run(); });
+}
+
+Dispatcher::~Dispatcher() {
+  Stop();
+  thread_.join();
+}
+
+void Dispatcher::Post(std::function<void()> run, std::function<void()> drop) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_) {
+      tasks_.push_back({.run = std::move(run), .drop = std::move(drop)});
+      ++posted_;
+      if (tasks_.size() == 1) work_.NotifyOne();
+      return;
+    }
+  }
+  if (drop != nullptr) drop();
+}
+
+std::size_t Dispatcher::waiting() const {
+  MutexLock lock(mutex_);
+  return tasks_.size();
+}
+
+bool Dispatcher::AwaitRoom(std::size_t limit, const std::atomic<bool>& cancelled) {
+  MutexLock lock(mutex_);
+  if (IsCurrent()) return true;
+  ++waiters_;
+  while (tasks_.size() >= limit && !stopped_ && !cancelled) progress_.Wait(mutex_);
+  --waiters_;
+  return !cancelled;
+}
+
+bool Dispatcher::AwaitHandled(const std::atomic<bool>& cancelled) {
+  MutexLock lock(mutex_);
+  if (IsCurrent()) return true;
+  const std::size_t target = posted_;
+  ++waiters_;
+  while (handled_ < target && !stopped_ && !cancelled) progress_.Wait(mutex_);
+  --waiters_;
+  return !cancelled && !stopped_;
+}
+
+void Dispatcher::WakeWaiters() {
+  MutexLock lock(mutex_);
+  progress_.NotifyAll();
+}
+
+void Dispatcher::Drop() {
+  std::deque<Task> dropped;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    dropped.swap(tasks_);
+    work_.NotifyAll();
+    progress_.NotifyAll();
+  }
+  for (Task& task : dropped) {
+    if (task.drop != nullptr) task.drop();
+  }
+}
+
+bool Dispatcher::AwaitIdle(std::chrono::steady_clock::time_point deadline) {
+  MutexLock lock(mutex_);
+  if (IsCurrent()) return true;
+  while (running_) {
+    if (!progress_.WaitUntil(mutex_, deadline)) return !running_;
+  }
+  return true;
+}
+
+void Dispatcher::Stop() {
+  Drop();
+  MutexLock lock(mutex_);
+  while (running_ && !IsCurrent()) progress_.Wait(mutex_);
+}
+
+void Dispatcher::Run() {
+  while (true) {
+    Task task;
+    {
+      MutexLock lock(mutex_);
+      running_ = false;
+      if (waiters_ > 0 || stopped_) progress_.NotifyAll();
+      while (tasks_.empty() && !stopped_) work_.Wait(mutex_);
+      if (stopped_) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+      running_ = true;
+    }
+    task.run();
+    task = {};  // what it holds is let go of before it counts as handled
+    MutexLock lock(mutex_);
+    ++handled_;
+  }
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,156 @@
+#include "endpoint/session/intake.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::string_view kAck = "+ACK";
+constexpr std::string_view kNak = "-NAK";
+constexpr std::string_view kTerminate = "+TERM";
+
+}  // namespace
+
+// One delivery, for whoever handles it.
+class Intake::Settlement final : public AckHandle::Target {
+ public:
+  Settlement(std::weak_ptr<Intake> intake, std::string sender, std::string id, std::string reply)
+      : intake_(std::move(intake)),
+        sender_(std::move(sender)),
+        id_(std::move(id)),
+        reply_(std::move(reply)) {}
+
+  absl::Status Ack() override {
+    const std::shared_ptr<Intake> intake = intake_.lock();
+    if (intake == nullptr) return Gone();
+    intake->seen_.Settled(sender_, id_);
+    return Send(*intake, kAck);
+  }
+
+  absl::Status Nak() override {
+    const std::shared_ptr<Intake> intake = intake_.lock();
+    return intake == nullptr ? Gone() : Send(*intake, kNak);
+  }
+
+ private:
+  static absl::Status Gone() { return absl::FailedPreconditionError("the endpoint is no more"); }
+  absl::Status Send(const Intake& intake, std::string_view verb) const {
+    const std::shared_ptr<AckSender> sender = intake.sender_.lock();
+    return sender == nullptr ? Gone() : sender->SendAck(reply_, verb);
+  }
+
+  const std::weak_ptr<Intake> intake_;
+  const std::string sender_;
+  const std::string id_;
+  const std::string reply_;
+};
+
+Intake::Intake(Options options, const JoinedChannels& channels, Dispatcher& dispatcher,
+               std::weak_ptr<AckSender> sender)
+    : options_(std::move(options)),
+      channels_(channels),
+      dispatcher_(dispatcher),
+      sender_(std::move(sender)) {}
+
+Inbound Intake::Check(Delivery stream, std::string_view subject, std::string_view payload) const {
+  return Examine(
+      {.space = options_.space, .own_id = options_.own_id, .stream = stream, .own_role = options_.own_role},
+      subject, payload);
+}
+
+void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
+                      const std::shared_ptr<Backlog>& backlog, std::weak_ptr<PullLoop> loop) {
+  Inbound inbound = Check(stream, message.subject, message.payload);
+  if (inbound.verdict == Inbound::Verdict::kRefused) {
+    Answer(message.reply, kTerminate);
+    return Report(message.subject, delivery.stream_seq, inbound.problem);
+  }
+  const bool unwanted =
+      inbound.verdict == Inbound::Verdict::kOwnEcho ||
+      (stream == Delivery::kChannel &&
+       channels_.Judge(inbound.channel, delivery.stream_seq) != JoinedChannels::Live::kDeliver);
+  if (unwanted) return Answer(message.reply, kAck);
+  const std::string sender = inbound.message.from.id;
+  const std::string id = inbound.message.id;
+  const auto verdict = seen_.Admit(sender, id, {.stream = stream, .seq = delivery.stream_seq});
+  if (verdict == SeenMessages::Verdict::kHeld) return;
+  if (verdict == SeenMessages::Verdict::kSettled || verdict == SeenMessages::Verdict::kCopy) {
+    return Answer(message.reply, kAck);
+  }
+  ReceivedMessage received{
+      .message = std::move(inbound.message),
+      .kind = stream,
+      .historical = false,
+      .seq = delivery.stream_seq,
+      .settle = AckHandle(std::make_shared<Settlement>(weak_from_this(), sender, id, message.reply))};
+  backlog->Add();
+  const auto finish = [backlog, loop = std::move(loop)] {
+    backlog->Remove();
+    if (const auto running = loop.lock()) running->Refill();
+  };
+  HandOver(std::move(received), finish,
+           // Somebody else, or a later process, gets it at once.
+           [self = shared_from_this(), reply = std::move(message.reply), finish] {
+             self->Answer(reply, kNak);
+             finish();
+           });
+}
+
+bool Intake::TakeHistorical(const HistoryMessage& stored) {
+  ReceivedMessage received{
+      .message = {}, .kind = Delivery::kChannel, .historical = true, .seq = stored.seq, .settle = {}};
+  if (!IsReadable(stored, received.message)) return false;
+  const auto verdict = seen_.Admit(received.message.from.id, received.message.id,
+                                   {.stream = Delivery::kChannel, .seq = stored.seq});
+  if (verdict != SeenMessages::Verdict::kNew) {
+    // It was handed over live and is the handler's to settle.
+    if (verdict == SeenMessages::Verdict::kAgain) {
+      seen_.HandedOver(received.message.from.id, received.message.id);
+    }
+    return false;
+  }
+  HandOver(std::move(received), nullptr, nullptr);
+  return true;
+}
+
+bool Intake::IsReadable(const HistoryMessage& stored, MeshMessage& message) const {
+  Inbound inbound = Check(Delivery::kChannel, stored.subject, stored.payload);
+  if (inbound.verdict == Inbound::Verdict::kRefused) Report(stored.subject, stored.seq, inbound.problem);
+  if (inbound.verdict != Inbound::Verdict::kAuthentic) return false;
+  message = std::move(inbound.message);
+  return true;
+}
+
+void Intake::HandOver(ReceivedMessage received, std::function<void()> done, std::function<void()> dropped) {
+  const auto kept = std::make_shared<ReceivedMessage>(std::move(received));
+  dispatcher_.Post(
+      [self = shared_from_this(), kept, done = std::move(done)] {
+        const std::string sender = kept->message.from.id;
+        const std::string id = kept->message.id;
+        self->seen_.HandedOver(sender, id);
+        // There is nothing to settle about history.
+        if (kept->historical) self->seen_.Settled(sender, id);
+        if (self->options_.on_message != nullptr) self->options_.on_message(std::move(*kept));
+        if (done != nullptr) done();
+      },
+      [self = shared_from_this(), kept, dropped = std::move(dropped)] {
+        self->seen_.Forget(kept->message.from.id, kept->message.id);
+        if (dropped != nullptr) dropped();
+      });
+}
+
+void Intake::Answer(const std::string& reply, std::string_view verb) const {
+  // One that can't be sent is answered when the message comes again.
+  if (const auto sender = sender_.lock()) (void)sender->SendAck(reply, verb);
+}
+
+void Intake::Report(std::string_view subject, std::uint64_t seq, std::string_view problem) const {
+  options_.on_error(absl::InvalidArgumentError(
+      fmt::format("a message was refused, on {} at sequence {}: {}", subject, seq, problem)));
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,70 @@
+// The way of a message from a stream to the handler: is it authentic, is it for a channel that is joined, was
+// it met before. What passes is handed to the dispatcher; everything else is settled here, by the rules of
+// row E10. Thread-safe.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "endpoint/endpoint_events.h"
+#include "endpoint/nats_message.h"
+#include "endpoint/session/ack_subject.h"
+#include "endpoint/session/dispatcher.h"
+#include "endpoint/session/history_reader.h"
+#include "endpoint/session/inbound.h"
+#include "endpoint/session/joined_channels.h"
+#include "endpoint/session/pull_loop.h"
+#include "endpoint/session/seen_messages.h"
+
+namespace meshwarden {
+
+// Publishes acknowledgements, on whatever connection there is.
+class AckSender {
+ public:
+  virtual ~AckSender() = default;
+  virtual absl::Status SendAck(std::string_view reply, std::string_view verb) = 0;
+};
+
+class Intake : public std::enable_shared_from_this<Intake> {
+ public:
+  struct Options {
+    std::string space;
+    std::string own_id;
+    std::string own_role;
+    std::function<void(ReceivedMessage)> on_message;    // called by the dispatcher
+    std::function<void(const absl::Status&)> on_error;  // called at once; must be brief
+  };
+  // What is pointed to must outlive this object; `sender` is asked only as long as it lives.
+  Intake(Options options, const JoinedChannels& channels, Dispatcher& dispatcher,
+         std::weak_ptr<AckSender> sender);
+
+  // A message that a durable delivered live. `loop` is told when it has been handled.
+  void TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
+                const std::shared_ptr<Backlog>& backlog, std::weak_ptr<PullLoop> loop);
+  // A message of the chat's history. True if it is handed over.
+  bool TakeHistorical(const HistoryMessage& message);
+
+  // Of a stored message of the chat: it is authentic and somebody else's. Reports what is refused.
+  bool IsReadable(const HistoryMessage& stored, MeshMessage& message) const;
+
+ private:
+  class Settlement;
+  Inbound Check(Delivery stream, std::string_view subject, std::string_view payload) const;
+  void HandOver(ReceivedMessage received, std::function<void()> done, std::function<void()> dropped);
+  void Answer(const std::string& reply, std::string_view verb) const;
+  void Report(std::string_view subject, std::uint64_t seq, std::string_view problem) const;
+
+  const Options options_;
+  const JoinedChannels& channels_;
+  Dispatcher& dispatcher_;
+  const std::weak_ptr<AckSender> sender_;
+  SeenMessages seen_;
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,124 @@
+#include "endpoint/session/joined_channels.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/channel_pattern.h"
+
+namespace meshwarden {
+
+JoinedChannels::JoinedChannels(const std::vector<std::string>& initial) {
+  for (const std::string& channel : initial) Join(channel);
+}
+
+JoinedChannels::Entries::iterator JoinedChannels::Find(std::string_view channel) {
+  return std::find_if(entries_.begin(), entries_.end(),
+                      [channel](const Entry& entry) { return entry.channel == channel; });
+}
+
+std::vector<std::string> JoinedChannels::List() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> channels;
+  for (const Entry& entry : entries_) {
+    if (entry.joined) channels.push_back(entry.channel);
+  }
+  return channels;
+}
+
+bool JoinedChannels::Contains(std::string_view channel) const {
+  MutexLock lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [channel](const Entry& entry) { return entry.joined && entry.channel == channel; });
+}
+
+std::string JoinedChannels::DefaultChannel() const {
+  MutexLock lock(mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.joined && IsConcreteChannel(entry.channel)) return entry.channel;
+  }
+  return "general";
+}
+
+JoinedChannels::Live JoinedChannels::Judge(std::string_view channel, std::uint64_t seq) const {
+  MutexLock lock(mutex_);
+  Live verdict = Live::kNotJoined;
+  for (const Entry& entry : entries_) {
+    if (!PatternCovers(entry.channel, channel)) continue;
+    if (entry.watermark < seq) return Live::kDeliver;
+    verdict = Live::kBelowWatermark;
+  }
+  return verdict;
+}
+
+void JoinedChannels::Arm(std::string_view channel, std::uint64_t watermark) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found != entries_.end()) {
+    found->watermark = watermark;
+    return;
+  }
+  entries_.push_back({.channel = std::string(channel), .watermark = watermark});
+}
+
+void JoinedChannels::Join(std::string_view channel) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found == entries_.end()) {
+    entries_.push_back({.channel = std::string(channel), .joined = true});
+    return;
+  }
+  if (found->joined) return;
+  found->joined = true;
+  std::rotate(found, found + 1, entries_.end());
+}
+
+void JoinedChannels::Disarm(std::string_view channel) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found != entries_.end() && !found->joined) entries_.erase(found);
+}
+
+void JoinedChannels::Leave(std::string_view channel) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found != entries_.end()) entries_.erase(found);
+}
+
+void JoinedChannels::AddBackfill(PendingBackfill backfill) {
+  MutexLock lock(mutex_);
+  const auto found = Find(backfill.channel);
+  if (found != entries_.end()) found->backfill = std::move(backfill);
+}
+
+std::vector<PendingBackfill> JoinedChannels::Backfills() const {
+  MutexLock lock(mutex_);
+  std::vector<PendingBackfill> backfills;
+  for (const Entry& entry : entries_) {
+    if (entry.backfill) backfills.push_back(*entry.backfill);
+  }
+  return backfills;
+}
+
+void JoinedChannels::Progress(std::string_view channel, std::uint64_t next_seq) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found == entries_.end() || !found->backfill) return;
+  found->backfill->next_seq = next_seq;
+  found->backfill->since.reset();
+}
+
+void JoinedChannels::FinishBackfill(std::string_view channel) {
+  MutexLock lock(mutex_);
+  const auto found = Find(channel);
+  if (found != entries_.end()) found->backfill.reset();
+}
+
+void JoinedChannels::ForgetPositions() {
+  MutexLock lock(mutex_);
+  for (Entry& entry : entries_) {
+    entry.watermark = 0;
+    entry.backfill.reset();
+  }
+}
+
+}  // namespace meshwarden

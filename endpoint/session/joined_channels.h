@@ -1,0 +1,82 @@
+// The channels and patterns that an endpoint reads, and from where on: the part of joining, leaving and
+// coming back that can be decided without a broker.
+//
+// Each pattern has a watermark, the stream's last sequence when it was joined: what lies at or below it
+// belongs to the history and is not taken from the live stream. It outlives connections, and so does an
+// unfinished backfill; both end when the stream itself was made anew. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace meshwarden {
+
+// History that is still to be read: of `channel`, from `next_seq` (or from `since`, if that is set and
+// nothing has been read yet) up to and including `until`.
+struct PendingBackfill {
+  std::string channel;  // or pattern
+  std::uint64_t next_seq = 1;
+  std::uint64_t until = 0;
+  std::optional<std::chrono::system_clock::time_point> since;
+  bool operator==(const PendingBackfill&) const = default;
+};
+
+class JoinedChannels {
+ public:
+  // Joined from the start, without watermarks. Repetitions are dropped.
+  explicit JoinedChannels(const std::vector<std::string>& initial);
+
+  std::vector<std::string> List() const;  // joined ones, in the order of joining
+  bool Contains(std::string_view channel) const;
+  std::string DefaultChannel() const;  // the first concrete one, else "general"
+
+  enum class Live {
+    kDeliver,
+    kBelowWatermark,  // of each pattern that matches
+    kNotJoined,
+  };
+  // Whether the message at `seq` on the concrete `channel` is taken from the live stream. A pattern that is
+  // armed counts as joined: the filter may have moved already.
+  Live Judge(std::string_view channel, std::uint64_t seq) const;
+
+  // A join or a bind: Arm before the filter moves, then Join, or Disarm if it did not move. Arming one that
+  // is joined sets its watermark. Join of one that is not armed arms it at 0; Disarm leaves a joined one
+  // alone.
+  void Arm(std::string_view channel, std::uint64_t watermark);
+  void Join(std::string_view channel);
+  void Disarm(std::string_view channel);
+  // With its watermark and its backfill.
+  void Leave(std::string_view channel);
+
+  // Backfills, at most one of a channel; adding one again replaces it. Progress moves next_seq and clears
+  // `since`; both do nothing for a channel that has none (it was left meanwhile).
+  void AddBackfill(PendingBackfill backfill);
+  std::vector<PendingBackfill> Backfills() const;
+  void Progress(std::string_view channel, std::uint64_t next_seq);
+  void FinishBackfill(std::string_view channel);
+
+  // The stream was made anew: sequences begin again, so watermarks go to 0 and backfills are dropped.
+  void ForgetPositions();
+
+ private:
+  struct Entry {
+    std::string channel;
+    std::uint64_t watermark = 0;
+    bool joined = false;
+    std::optional<PendingBackfill> backfill = std::nullopt;
+  };
+  using Entries = std::vector<Entry>;
+  Entries::iterator Find(std::string_view channel) MW_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  // In the order of joining; one that is armed only stands where it was armed.
+  Entries entries_ MW_GUARDED_BY(mutex_);
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,50 @@
+#include "endpoint/session/own_presence.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/blocking.h"
+#include "endpoint/jetstream_answer.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+
+OwnPresence::OwnPresence(std::string space, Card card)
+    : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(std::move(card)) {}
+
+void OwnPresence::SetStatus(PresenceStatus status) {
+  MutexLock lock(mutex_);
+  status_ = status;
+}
+
+void OwnPresence::SetActivity(std::optional<std::string> activity) {
+  MutexLock lock(mutex_);
+  activity_ = std::move(activity);
+}
+
+void OwnPresence::PublishAsync(Connection& connection, std::chrono::milliseconds timeout,
+                               std::function<void(absl::Status)> done) {
+  MutexLock lock(mutex_);
+  Presence presence;
+  presence.card = card_;
+  presence.status = status_;
+  presence.activity = activity_;
+  presence.ts = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  connection.RequestAsync(subject_, EncodePresence(presence), timeout,
+                          [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                            done(Annotate(DecodePublishAck(std::move(answer)).status(), "own presence"));
+                          });
+}
+
+absl::Status OwnPresence::Publish(Connection& connection, std::chrono::milliseconds timeout) {
+  struct Done {};
+  return Await<Done>([&](auto done) {
+           PublishAsync(connection, timeout, [done](absl::Status status) {
+             done(status.ok() ? absl::StatusOr<Done>(Done{}) : absl::StatusOr<Done>(std::move(status)));
+           });
+         })
+      .status();
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,40 @@
+// One's own record in the presence bucket. Thread-safe.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <optional>
+#include <string>
+
+#include "base/mutex.h"
+#include "endpoint/connection.h"
+#include "endpoint/jetstream_api.h"
+#include "proto/presence.h"
+
+namespace meshwarden {
+
+class OwnPresence {
+ public:
+  OwnPresence(std::string space, Card card);
+
+  void SetStatus(PresenceStatus status);
+  void SetActivity(std::optional<std::string> activity);
+
+  // Writes the record as it is now, and waits for the broker's word.
+  absl::Status Publish(Connection& connection, std::chrono::milliseconds timeout);
+  // The same without waiting; `done` gets the outcome.
+  void PublishAsync(Connection& connection, std::chrono::milliseconds timeout,
+                    std::function<void(absl::Status)> done);
+
+ private:
+  const std::string subject_;
+  const Card card_;
+
+  // Held while a record is sent, so that records go out in the order in which they came to be. Nobody is
+  // called back meanwhile.
+  Mutex mutex_;
+  PresenceStatus status_ MW_GUARDED_BY(mutex_) = PresenceStatus::kIdle;
+  std::optional<std::string> activity_ MW_GUARDED_BY(mutex_);
+};
+
+}  // namespace meshwarden

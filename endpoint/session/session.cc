@@ -1,0 +1,264 @@
+#include "endpoint/session/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/jetstream_config.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+namespace {
+
+// How often timers look at the roster and the pulls.
+constexpr std::chrono::milliseconds kCheckEvery{500};
+constexpr std::size_t kChatWindow = 512;
+constexpr std::size_t kDmWindow = 64;
+// One by one, so that a busy instance doesn't hold what an idle one of the role could do.
+constexpr std::size_t kTaskWindow = 1;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Bind(SessionParts parts) {
+  std::unique_ptr<Session> session(new Session(std::move(parts)));
+  MW_RETURN_IF_ERROR(session->BindAll());
+  return session;
+}
+
+Session::~Session() { Close(); }
+
+absl::Status Session::BindAll() {
+  const EndpointOptions& options = parts_.options;
+  MW_RETURN_IF_ERROR(OpenStreams());
+  if (options.watch_presence) MW_RETURN_IF_ERROR(WatchPresence());
+  MW_RETURN_IF_ERROR(WatchChannels());
+  if (options.register_presence) {
+    MW_RETURN_IF_ERROR(parts_.own_presence.Publish(parts_.connection, options.request_timeout));
+  }
+  if (options.receive) MW_RETURN_IF_ERROR(BindDurables());
+  timers_ = std::thread([this] { RunTimers(); });
+  if (options.receive && !parts_.joined.List().empty()) backfill_ = std::thread([this] { RunBackfill(); });
+  return absl::OkStatus();
+}
+
+// In auth mode a trusted party has made them, and a credential need not allow to look; what is missing shows
+// when it is used.
+absl::Status Session::OpenStreams() {
+  if (parts_.options.creds != nullptr) return absl::OkStatus();
+  const std::string agents = BucketStream(AgentBucket(parts_.options.space));
+  for (const StreamConfig& wanted : SpaceStreams(parts_.options.space, /*replicas=*/1)) {
+    if (wanted.name == agents) continue;  // the provisioner's own
+    absl::StatusOr<StreamInfo> found = parts_.api.GetStream(wanted.name);
+    if (HasJsError(found.status(), JsError::kStreamNotFound)) found = parts_.api.CreateStream(wanted);
+    MW_RETURN_IF_ERROR(Annotate(found.status(), "stream " + wanted.name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::WatchPresence() {
+  BucketWatch::Options options;
+  options.bucket = PresenceBucket(parts_.options.space);
+  options.on_error = parts_.on_error;
+  options.on_entry = [this](const BucketEntry& entry) {
+    if (entry.deleted) {
+      if (const auto event = parts_.roster.Remove(entry.key)) parts_.on_presence(*event);
+      return;
+    }
+    absl::StatusOr<Presence> presence = DecodePresence(entry.payload);
+    if (!presence.ok()) {
+      return parts_.on_error(Annotate(presence.status(), fmt::format("presence record {}", entry.key)));
+    }
+    const auto event = parts_.roster.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
+    if (event.has_value()) parts_.on_presence(*event);
+  };
+  MW_ASSIGN_OR_RETURN(presence_watch_, BucketWatch::Start(parts_.connection, parts_.api, std::move(options)));
+  return absl::OkStatus();
+}
+
+absl::Status Session::WatchChannels() {
+  BucketWatch::Options options;
+  options.bucket = ChannelBucket(parts_.options.space);
+  options.on_error = parts_.on_error;
+  options.on_entry = [this](const BucketEntry& entry) {
+    if (absl::Status status = parts_.channels.Apply(entry); !status.ok()) parts_.on_error(status);
+  };
+  MW_ASSIGN_OR_RETURN(channel_watch_, BucketWatch::Start(parts_.connection, parts_.api, std::move(options)));
+  return absl::OkStatus();
+}
+
+absl::Status Session::BindDurables() {
+  const EndpointOptions& options = parts_.options;
+  const std::string& id = options.card.id;
+  const std::string dm = DmStream(options.space);
+  const ConsumerConfig inbox =
+      AsOpenMode(DmDurableConfig(options.space, id), options.ack_wait, options.inactive_threshold);
+  MW_RETURN_IF_ERROR(FindOrMake(dm, inbox, "provisionDmInbox"));
+  MW_RETURN_IF_ERROR(Pull(Delivery::kDm, dm, DmDurable(id), kDmWindow));
+  if (options.card.role.has_value()) {
+    const std::string task = TaskStream(options.space);
+    // Shared by the role's instances, so it outlives each of them.
+    MW_RETURN_IF_ERROR(
+        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue"));
+    MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast, task, TaskDurable(*options.card.role), kTaskWindow));
+  }
+  return parts_.joined.List().empty() ? absl::OkStatus() : parts_.membership.Bind();
+}
+
+// In auth mode it must be there; in open mode it is made like `config`.
+absl::Status Session::FindOrMake(std::string_view stream, const ConsumerConfig& config,
+                                 std::string_view provision_call) {
+  const std::string& name = config.durable_name;
+  absl::StatusOr<ConsumerInfo> found = parts_.api.GetConsumer(stream, name);
+  if (!absl::IsNotFound(found.status())) return Annotate(found.status(), "durable " + name);
+  if (parts_.options.creds == nullptr) {
+    return Annotate(parts_.api.CreateConsumer(stream, config).status(), "durable " + name);
+  }
+  return absl::FailedPreconditionError(fmt::format(
+      "durable {} not pre-created — a launcher must call {} (auth mode binds the durable, it never "
+      "self-creates)",
+      name, provision_call));
+}
+
+absl::Status Session::Pull(Delivery kind, std::string stream, std::string consumer, std::size_t window) {
+  const std::shared_ptr<Backlog> backlog = parts_.backlogs[static_cast<std::size_t>(kind)];
+  // The loop is told when one of its messages has been handled; it may be gone by then.
+  const auto loop = std::make_shared<std::weak_ptr<PullLoop>>();
+  const auto loop_mutex = std::make_shared<Mutex>();
+  PullLoop::Options options;
+  options.stream = std::move(stream);
+  options.consumer = std::move(consumer);
+  options.window = window;
+  options.on_error = parts_.on_error;
+  options.on_message = [this, kind, backlog, loop, loop_mutex](NatsMessage message,
+                                                               const AckSubject& delivery) {
+    std::weak_ptr<PullLoop> running;
+    {
+      MutexLock lock(*loop_mutex);
+      running = *loop;
+    }
+    parts_.intake.TakeLive(kind, std::move(message), delivery, backlog, std::move(running));
+    if (kind == Delivery::kChannel) parts_.membership.NoteDelivered(delivery.stream_seq);
+  };
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<PullLoop> started,
+                      PullLoop::Start(parts_.connection, std::move(options), backlog));
+  {
+    MutexLock lock(*loop_mutex);
+    *loop = started;
+  }
+  MutexLock lock(mutex_);
+  pulls_.push_back(std::move(started));
+  return absl::OkStatus();
+}
+
+void Session::RunTimers() {
+  TimePoint next_heartbeat = std::chrono::steady_clock::now() + parts_.options.heartbeat;
+  const auto step = std::min(kCheckEvery, parts_.options.heartbeat);
+  TimePoint next_check = std::chrono::steady_clock::now() + step;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      while (!cancelled_ && changed_.WaitUntil(mutex_, std::min(next_heartbeat, next_check))) {
+      }
+      if (cancelled_) return;
+    }
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= next_heartbeat) {
+      next_heartbeat = now + parts_.options.heartbeat;
+      Heartbeat();
+    }
+    if (now >= next_check) {
+      next_check = now + step;
+      Sweep(now);
+      CheckPulls(now);
+    }
+  }
+}
+
+void Session::Heartbeat() {
+  if (!parts_.options.register_presence) return;
+  parts_.own_presence.PublishAsync(parts_.connection, parts_.options.request_timeout,
+                                   [on_error = parts_.on_error](absl::Status status) {
+                                     // Lost with the connection, which is told of by itself.
+                                     if (status.ok() || absl::IsUnavailable(status)) return;
+                                     if (absl::IsFailedPrecondition(status)) return;
+                                     on_error(status);
+                                   });
+}
+
+void Session::Sweep(TimePoint now) {
+  for (const PresenceEvent& event : parts_.roster.Sweep(now)) parts_.on_presence(event);
+}
+
+void Session::CheckPulls(TimePoint now) {
+  std::vector<std::shared_ptr<PullLoop>> pulls;
+  {
+    MutexLock lock(mutex_);
+    pulls = pulls_;
+  }
+  for (const auto& pull : pulls) pull->Check(now);
+  if (presence_watch_ != nullptr) presence_watch_->Check(now);
+  if (channel_watch_ != nullptr) channel_watch_->Check(now);
+}
+
+void Session::RunBackfill() {
+  bool chat_open = false;
+  while (!cancelled_) {
+    const absl::Status status = parts_.backfiller.RunAll(cancelled_);
+    if (!status.ok() && !cancelled_ && !absl::IsUnavailable(status)) parts_.on_error(status);
+    // The live stream begins when the history has been handled, so that a crash before then owes all of it
+    // again. A history that can't be read just now does not hold it up for ever.
+    if (!chat_open && !absl::IsUnavailable(status) && parts_.dispatcher.AwaitHandled(cancelled_)) {
+      chat_open = true;
+      OpenChat();
+    }
+    const TimePoint retry = std::chrono::steady_clock::now() + parts_.options.retry_wait;
+    MutexLock lock(mutex_);
+    while (!cancelled_ && !backfill_wanted_) {
+      if (status.ok()) {
+        changed_.Wait(mutex_);
+      } else if (!changed_.WaitUntil(mutex_, retry)) {
+        break;
+      }
+    }
+    backfill_wanted_ = false;
+  }
+}
+
+void Session::OpenChat() {
+  const EndpointOptions& options = parts_.options;
+  const absl::Status status =
+      Pull(Delivery::kChannel, ChatStream(options.space), ChatDurable(options.card.id), kChatWindow);
+  // Only a connection that is gone refuses, and this session goes with it.
+  if (!status.ok() && !absl::IsUnavailable(status) && !cancelled_) parts_.on_error(status);
+}
+
+void Session::WakeBackfill() {
+  MutexLock lock(mutex_);
+  backfill_wanted_ = true;
+  changed_.NotifyAll();
+}
+
+void Session::Cancel() {
+  std::vector<std::shared_ptr<PullLoop>> pulls;
+  {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    pulls.swap(pulls_);
+    changed_.NotifyAll();
+  }
+  parts_.dispatcher.WakeWaiters();
+  for (const auto& pull : pulls) pull->Stop();
+}
+
+void Session::Close() {
+  Cancel();
+  if (timers_.joinable()) timers_.join();
+  if (backfill_.joinable()) backfill_.join();
+  Cancel();  // a pull that the backfill's thread has begun meanwhile
+  presence_watch_.reset();
+  channel_watch_.reset();
+}
+
+}  // namespace meshwarden

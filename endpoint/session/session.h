@@ -1,0 +1,110 @@
+// All that an endpoint has on one bound connection: presence, watches, pulls, timers. It is made when a
+// connection has come up and taken down when that is gone, so that nothing runs twice and nothing old lives
+// on.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "endpoint/connection.h"
+#include "endpoint/endpoint_options.h"
+#include "endpoint/jetstream_api.h"
+#include "endpoint/session/backfiller.h"
+#include "endpoint/session/bucket_watch.h"
+#include "endpoint/session/channel_cache.h"
+#include "endpoint/session/chat_membership.h"
+#include "endpoint/session/dispatcher.h"
+#include "endpoint/session/intake.h"
+#include "endpoint/session/joined_channels.h"
+#include "endpoint/session/own_presence.h"
+#include "endpoint/session/pull_loop.h"
+#include "endpoint/session/roster.h"
+
+namespace meshwarden {
+
+// The parts of an endpoint that outlive a session. All must live as long as it.
+struct SessionParts {
+  const EndpointOptions& options;
+  Connection& connection;
+  JetStreamApi& api;
+  Dispatcher& dispatcher;
+  Intake& intake;
+  ChatMembership& membership;
+  Backfiller& backfiller;
+  OwnPresence& own_presence;
+  Roster& roster;
+  ChannelCache& channels;
+  JoinedChannels& joined;
+  // Of the chat, direct messages and tasks: what was pulled and not yet handled.
+  std::array<std::shared_ptr<Backlog>, 3> backlogs;
+  // Both must be brief.
+  std::function<void(const PresenceEvent&)> on_presence;
+  std::function<void(const absl::Status&)> on_error;
+};
+
+class Session {
+ public:
+  // Binds everything, in the order of row E2; an error leaves nothing behind. Blocks.
+  static absl::StatusOr<std::unique_ptr<Session>> Bind(SessionParts parts);
+  // Close(). Not on a thread of the connection.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Nothing more is taken from the streams, and whoever waits in here gives up. Brief. Idempotent.
+  void Cancel();
+  // Ends all of it and joins its threads; requests under way are waited for. Idempotent.
+  void Close();
+
+  // There is history to be read that nobody reads yet.
+  void WakeBackfill();
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  explicit Session(SessionParts parts) : parts_(std::move(parts)) {}
+
+  absl::Status BindAll();
+  absl::Status OpenStreams();
+  absl::Status WatchPresence();
+  absl::Status WatchChannels();
+  absl::Status BindDurables();
+  absl::Status FindOrMake(std::string_view stream, const ConsumerConfig& config,
+                          std::string_view provision_call);
+  absl::Status Pull(Delivery stream_kind, std::string stream, std::string consumer, std::size_t window);
+
+  // The timers' thread.
+  void RunTimers();
+  void Heartbeat();
+  void Sweep(TimePoint now);
+  void CheckPulls(TimePoint now);
+
+  // The history's thread.
+  void RunBackfill();
+  void OpenChat();
+
+  const SessionParts parts_;
+  std::unique_ptr<BucketWatch> presence_watch_;
+  std::unique_ptr<BucketWatch> channel_watch_;
+  std::atomic<bool> cancelled_{false};
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool backfill_wanted_ MW_GUARDED_BY(mutex_) = false;
+  std::vector<std::shared_ptr<PullLoop>> pulls_ MW_GUARDED_BY(mutex_);
+
+  std::thread timers_;  // last: they use all of the above
+  std::thread backfill_;
+};
+
+}  // namespace meshwarden
