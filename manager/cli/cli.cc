@@ -44,6 +44,7 @@ int RunCli(std::span<const std::string> args, std::ostream& out, std::ostream& e
   AddProvisionCommand(app, line);
   AddCredsCommands(app, line);
   AddPolicyCommands(app, line);
+  AddAgentCommand(app, line);
   try {
     // CLI11 takes arguments from the back.
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));

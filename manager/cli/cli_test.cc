@@ -68,6 +68,7 @@ TEST_F(CliTest, EveryLevelsHelpEndsWithAnExample) {
                                                         {"space", "init"},
                                                         {"space", "setup"},
                                                         {"provision"},
+                                                        {"agent"},
                                                         {"creds"},
                                                         {"creds", "show"},
                                                         {"creds", "mint"},

@@ -22,5 +22,6 @@ void AddSpaceCommands(CLI::App& app, CommandLine& line);
 void AddProvisionCommand(CLI::App& app, CommandLine& line);
 void AddCredsCommands(CLI::App& app, CommandLine& line);
 void AddPolicyCommands(CLI::App& app, CommandLine& line);
+void AddAgentCommand(CLI::App& app, CommandLine& line);
 
 }  // namespace meshwarden

@@ -1,0 +1,36 @@
+#include "manager/agent/stop_switch.h"
+
+#include <pthread.h>
+
+#include <csignal>
+#include <utility>
+
+namespace meshwarden {
+
+StopSwitch::StopSwitch(const SteeringSignals& signals, std::function<void()> stop)
+    : signals_(signals), stop_(std::move(stop)), thread_([this] {
+        (void)signals_.Wait();
+        stop_();
+      }) {}
+
+StopSwitch::~StopSwitch() { Finish(); }
+
+// A signal to the waiting thread alone wakes it as one to the process does.
+void StopSwitch::Wake() { pthread_kill(thread_.native_handle(), SIGTERM); }
+
+void StopSwitch::Request() {
+  const MutexLock lock(mutex_);
+  if (!finished_) Wake();
+}
+
+void StopSwitch::Finish() {
+  {
+    const MutexLock lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+    Wake();
+  }
+  thread_.join();
+}
+
+}  // namespace meshwarden
