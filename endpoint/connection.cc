@@ -14,19 +14,21 @@ namespace {
 
 constexpr char kNoRespondersMark[] = "meshwarden/no-responders";
 
-absl::Status CheckName(const std::string& name) {
-  // The library puts the name into a JSON text as it is.
+// The library puts the name into a JSON text as it is.
+std::string EscapeForJson(std::string_view name) {
+  std::string escaped;
   for (const char c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
-      return absl::InvalidArgumentError(
-          "a connection's name must not contain quotes, backslashes or control characters");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      escaped += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      continue;
     }
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
   }
-  return absl::OkStatus();
+  return escaped;
 }
 
 absl::Status CheckOptions(const ConnectionOptions& options) {
-  MW_RETURN_IF_ERROR(CheckName(options.name));
   if (options.servers.empty()) return absl::InvalidArgumentError("no server given to connect to");
   if (options.connect_timeout.count() <= 0 || options.ping_interval.count() <= 0 ||
       options.reconnect_wait.count() <= 0 || options.max_pending_bytes <= 0) {
@@ -66,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions o
     MW_ASSIGN_OR_RETURN(ServerUrl url, ParseServerUrl(text));
     servers.push_back(std::move(url));
   }
+  options.name = EscapeForJson(options.name);
   auto connection = std::make_unique<NatsConnection>(std::move(options), std::move(servers));
   MW_RETURN_IF_ERROR(connection->Start());
   return connection;

@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/status_matchers.h"
 #include "endpoint/collector.h"
@@ -338,16 +340,104 @@ TEST_F(ConnectionTest, LoopAndPublisherWriteSideBySide) {
   EXPECT_THAT(errors_.Await(0), SizeIs(0));
 }
 
+// The library writes it into a JSON text; "user" would be a login.
+TEST_F(ConnectionTest, NameMayHoldWhatJsonEscapes) {
+  ConnectionOptions options;
+  options.servers = {broker_->url()};
+  options.name = "a\",\"user\":\"x \\ \n\t\x7f";
+  const auto connection = MustOpen(std::move(options));
+  EXPECT_THAT(connection->Flush(kTimeout), IsOk());
+}
+
+TEST_F(ConnectionTest, IdMakesTheInboxPrefix) {
+  ConnectionOptions options;
+  options.servers = {broker_->url()};
+  options.id = "ada-1";
+  const auto connection = MustOpen(std::move(options));
+  EXPECT_EQ(connection->id(), "ada-1");
+  EXPECT_THAT(connection->NewInbox(), StartsWith("_INBOX_ada-1."));
+  EXPECT_NE(MustOpen()->id(), MustOpen()->id());
+}
+
+TEST_F(ConnectionTest, TokenLogsIn) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto guarded, TestBroker::Start({.config = "authorization { token: secret }"}));
+  ConnectionOptions options;
+  options.servers = {guarded->url()};
+  options.token = std::make_shared<const Secret>(Secret::CopyOf("secret"));
+  EXPECT_THAT(MustOpen(options)->Flush(kTimeout), IsOk());
+  options.token = std::make_shared<const Secret>(Secret::CopyOf("guess"));
+  EXPECT_THAT(Connection::Open(options), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(ConnectionTest, UserAndPasswordLogIn) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto guarded,
+                          TestBroker::Start({.config = "authorization { user: ada, password: secret }"}));
+  ConnectionOptions options;
+  options.servers = {guarded->url()};
+  options.user = "ada";
+  EXPECT_THAT(Connection::Open(options), StatusIs(absl::StatusCode::kPermissionDenied));
+  options.password = std::make_shared<const Secret>(Secret::CopyOf("secret"));
+  EXPECT_THAT(MustOpen(options)->Flush(kTimeout), IsOk());
+}
+
+TEST_F(ConnectionTest, WhatIsPublishedSoonArrivesByItself) {
+  const auto connection = MustOpen();
+  Collector<std::string> received;
+  MW_ASSERT_OK_AND_ASSIGN(const auto subscription, connection->Subscribe("a", "", [&](const NatsMessage& message) {
+    received.Add(message.payload);
+  }));
+  ASSERT_THAT(connection->PublishSoon("a", "1"), IsOk());
+  EXPECT_THAT(received.Await(1), ElementsAre("1"));
+  ASSERT_THAT(connection->PublishSoon("a", "2"), IsOk());
+  ASSERT_THAT(connection->Publish("a", "3"), IsOk());
+  ASSERT_THAT(connection->PublishSoon("a", "4"), IsOk());
+  EXPECT_THAT(received.Await(4), ElementsAre("1", "2", "3", "4"));
+  EXPECT_THAT(connection->PublishSoon("a b", ""), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(ConnectionTest, WhatIsPublishedSoonIsSentBeforeClosing) {
+  const auto receiver = MustOpen();
+  Collector<bool> received;
+  MW_ASSERT_OK_AND_ASSIGN(const auto subscription,
+                          receiver->Subscribe("a", "", [&](const NatsMessage&) { received.Add(true); }));
+  ASSERT_THAT(receiver->Flush(kTimeout), IsOk());
+  const auto sender = MustOpen();
+  for (int i = 0; i < 1000; ++i) ASSERT_THAT(sender->PublishSoon("a", "x"), IsOk());
+  ASSERT_THAT(sender->Drain(kTimeout), IsOk());
+  EXPECT_THAT(received.Await(1000), SizeIs(1000));
+  EXPECT_THAT(sender->PublishSoon("a", "x"), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ConnectionTest, RequestCarriesHeaders) {
+  const auto connection = MustOpen();
+  MW_ASSERT_OK_AND_ASSIGN(const auto echo, connection->Subscribe("echo", "", [&](NatsMessage message) {
+    message.subject = std::exchange(message.reply, "");
+    EXPECT_THAT(connection->PublishMessage(message), IsOk());
+  }));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const NatsMessage answer,
+      connection->RequestMessage(
+          {.subject = "echo", .reply = "overwritten", .payload = "x", .headers = {{"Nats-Msg-Id", "7"}}}, kTimeout));
+  EXPECT_EQ(answer.payload, "x");
+  EXPECT_THAT(answer.headers, ElementsAre(Pair("Nats-Msg-Id", "7")));
+  EXPECT_THAT(connection->RequestMessage(
+                  {.subject = "echo", .reply = "", .payload = "", .headers = {{"K", "v\r\nX: y"}}}, kTimeout),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  const auto nobody = connection->RequestMessage(
+      {.subject = "nobody", .reply = "", .payload = "", .headers = {{"K", "v"}}}, kTimeout);
+  EXPECT_TRUE(IsNoResponders(nobody.status())) << nobody.status();
+}
+
 TEST(ConnectionOpenTest, BadOptionsAreRefused) {
   const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Connection::Open({}), invalid);
   ConnectionOptions password;
   password.servers = {"nats://user:secret@localhost"};
   EXPECT_THAT(Connection::Open(password), invalid);
-  ConnectionOptions quote;
-  quote.servers = {"localhost"};
-  quote.name = "a\",\"user\":\"x";
-  EXPECT_THAT(Connection::Open(quote), invalid);
+  ConnectionOptions id;
+  id.servers = {"localhost"};
+  id.id = "a.b";
+  EXPECT_THAT(Connection::Open(id), invalid);
 }
 
 }  // namespace

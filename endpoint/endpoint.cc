@@ -38,6 +38,11 @@ absl::Status SetIdentity(EndpointOptions& options) {
 absl::Status CheckOptions(EndpointOptions& options) {
   MW_RETURN_IF_ERROR(ValidateName(options.card.name));
   MW_RETURN_IF_ERROR(SetIdentity(options));
+  // "*" would be a queue of every role's tasks.
+  if (options.card.role.has_value() &&
+      (options.card.role->empty() || RoutingToken(*options.card.role) == "*")) {
+    return absl::InvalidArgumentError("the card's role must be a name, or left out");
+  }
   if (!IsSafeToken(options.space)) {
     return absl::InvalidArgumentError(fmt::format(
         "\"{}\" can't be a space: use letters, digits, '_' and '-' only", options.space.substr(0, 64)));

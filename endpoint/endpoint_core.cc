@@ -133,27 +133,63 @@ absl::Status EndpointCore::Reconnect() {
 }
 
 absl::Status EndpointCore::OnBind(Connection& connection) {
-  if (wire_ == nullptr) wire_ = std::make_unique<Wire>(*this, connection);
+  {
+    MutexLock lock(mutex_);
+    if (wire_ == nullptr) wire_ = std::make_unique<Wire>(*this, connection);
+  }
   MW_RETURN_IF_ERROR(SubscribeAll(connection));
   MW_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Session::Bind(MakeSessionParts()));
-  MutexLock lock(mutex_);
-  if (state_ == State::kStopped) return absl::CancelledError("endpoint stopped");
-  session_ = std::move(session);
-  state_ = State::kBound;
-  changed_.NotifyAll();
+  if (!SetBound(session)) {
+    // It may have said hello after the goodbye of Stop.
+    SayGoodbye(connection);
+    return absl::CancelledError("endpoint stopped");
+  }
+  // What was asked for meanwhile; if the connection has just been lost, the next one will.
+  (void)SubscribeAll(connection);
+  events_.Open();
+  services_.Open();
   return absl::OkStatus();
+}
+
+bool EndpointCore::SetBound(const std::shared_ptr<Session>& session) {
+  MutexLock lock(mutex_);
+  if (state_ == State::kStopped) return false;
+  session_ = session;
+  state_ = State::kBound;
+  ever_bound_ = true;
+  changed_.NotifyAll();
+  return true;
 }
 
 void EndpointCore::OnUnbind() {
   std::shared_ptr<Session> session;
+  bool first = false;
   {
     MutexLock lock(mutex_);
     session = std::move(session_);
     if (state_ == State::kBound) state_ = State::kAway;
+    first = !ever_bound_;
   }
   if (session != nullptr) session->Close();
+  if (first) LetGoOfWire();
   roster_.Clear();
   channels_.Clear();
+}
+
+// The first connection could not be bound, and will not be used again. No handler has run on it.
+void EndpointCore::LetGoOfWire() {
+  std::vector<std::unique_ptr<Subscription>> subscriptions;
+  {
+    MutexLock lock(registrations_mutex_);
+    for (Registration& registration : registrations_) {
+      subscriptions.push_back(std::move(registration.subscription));
+    }
+  }
+  subscriptions.clear();
+  events_.Discard();
+  services_.Discard();
+  MutexLock lock(mutex_);
+  wire_.reset();
 }
 
 void EndpointCore::OnState(bool connected) {
@@ -195,24 +231,28 @@ absl::Status EndpointCore::AwaitLive(TimePoint deadline) {
 }
 
 void EndpointCore::Stop() {
-  bool was_bound = false;
   std::shared_ptr<Session> session;
+  Connection* connection = nullptr;
+  bool first = false;
   {
     MutexLock lock(mutex_);
-    if (state_ == State::kStopped) return;
-    was_bound = state_ == State::kBound;
+    first = state_ != State::kStopped;
+    // While starting, OnBind says the goodbye.
+    if (state_ == State::kBound || state_ == State::kAway) connection = &wire_->connection;
     state_ = State::kStopped;
     cancelled_ = true;
     session = session_;
     changed_.NotifyAll();
   }
+  if (!first) {
+    // A handler that stops is itself waited for by whoever was first.
+    if (!events_.IsCurrent() && !services_.IsCurrent()) AwaitStopEnd();
+    return;
+  }
   events_.WakeWaiters();
   if (session != nullptr) session->Cancel();
-  if (was_bound && options_.register_presence) {
-    own_presence_.SetStatus(PresenceStatus::kOffline);
-    // A broker that does not answer finds out by itself.
-    (void)own_presence_.Publish(wire_->connection, kStopStep);
-  }
+  own_presence_.SetStatus(PresenceStatus::kOffline);
+  if (connection != nullptr) SayGoodbye(*connection);
   session.reset();
   events_.Drop();
   services_.Drop();
@@ -225,6 +265,11 @@ void EndpointCore::Stop() {
   MutexLock lock(mutex_);
   stop_ended_ = true;
   changed_.NotifyAll();
+}
+
+// A broker that does not answer, or can't be reached, finds out by itself.
+void EndpointCore::SayGoodbye(Connection& connection) {
+  if (options_.register_presence) (void)own_presence_.Publish(connection, kStopStep);
 }
 
 void EndpointCore::CloseConnection() {
@@ -240,19 +285,27 @@ void EndpointCore::CloseConnection() {
   }
 }
 
-void EndpointCore::AwaitStopped() {
+void EndpointCore::AwaitStopEnd() {
   MutexLock lock(mutex_);
   while (!stop_ended_) changed_.Wait(mutex_);
 }
 
+void EndpointCore::AwaitStopped() {
+  AwaitStopEnd();
+  // The handler that stopped may still be running.
+  events_.Stop();
+  services_.Stop();
+}
+
 absl::Status EndpointCore::Register(Registration registration) {
+  // Taken first, so that OnBind either finds it or has been here before.
+  MutexLock registrations_lock(registrations_mutex_);
   Connection* connection = nullptr;
   {
     MutexLock lock(mutex_);
     if (state_ == State::kStopped) return LiveError(state_);
     if (state_ == State::kBound || state_ == State::kAway) connection = &wire_->connection;
   }
-  MutexLock lock(registrations_mutex_);
   if (connection != nullptr) {
     MW_ASSIGN_OR_RETURN(registration.subscription, registration.subscribe(*connection));
   }
@@ -260,7 +313,7 @@ absl::Status EndpointCore::Register(Registration registration) {
   return absl::OkStatus();
 }
 
-// Those that were asked for before there was a connection; it keeps them by itself from then on.
+// Those that have not been asked for on this connection; it keeps them by itself from then on.
 absl::Status EndpointCore::SubscribeAll(Connection& connection) {
   MutexLock lock(registrations_mutex_);
   for (Registration& registration : registrations_) {

@@ -47,7 +47,7 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   absl::Status Start();
   absl::Status Reconnect();
   void Stop();
-  // Waits until the Stop() of whoever was first is over.
+  // Waits until the Stop() of whoever was first is over, and a handler that is running. Not within a handler.
   void AwaitStopped();
   bool connected() const;
   const EndpointOptions& options() const { return options_; }
@@ -104,7 +104,12 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
 
   ConnectionOptions MakeConnectionOptions();
   SessionParts MakeSessionParts();
+  // False if it has been stopped.
+  bool SetBound(const std::shared_ptr<Session>& session);
+  void LetGoOfWire();
+  void SayGoodbye(Connection& connection);
   void CloseConnection();
+  void AwaitStopEnd();
   absl::Status LiveError(State state) const;
   // OK if bound, waiting for it until `deadline` while reconnecting.
   absl::Status AwaitLive(TimePoint deadline);
@@ -140,7 +145,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   std::atomic<bool> roster_waiting_{false};
   std::atomic<bool> cancelled_{false};  // set by Stop
 
-  // Set while Start runs, before anybody may use them; constant until Stop has ended.
+  // Set while Start runs, before anybody may use them; constant from then on. The wire is changed under
+  // mutex_.
   std::unique_ptr<Wire> wire_;
   std::unique_ptr<Connection> connection_;
 
@@ -148,6 +154,7 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   CondVar changed_;
   State state_ MW_GUARDED_BY(mutex_) = State::kNew;
   bool start_ended_ MW_GUARDED_BY(mutex_) = true;
+  bool ever_bound_ MW_GUARDED_BY(mutex_) = false;
   bool stop_ended_ MW_GUARDED_BY(mutex_) = false;
   bool told_connected_ MW_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Session> session_ MW_GUARDED_BY(mutex_);

@@ -13,6 +13,7 @@
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "proto/token.h"
+#include "proto/uuid.h"
 
 namespace meshwarden {
 namespace {
@@ -142,16 +143,19 @@ absl::StatusOr<std::vector<MeshMessage>> EndpointCore::DmHistory(std::string_vie
     return absl::InvalidArgumentError(fmt::format("\"{}\" is no endpoint's id", id.substr(0, 64)));
   }
   MW_RETURN_IF_ERROR(CheckLive());
-  HistoryReader reader(wire_->connection, wire_->api, DmStream(options_.space),
-                       "dmhist_" + Token(options_.card.id), options_.request_timeout);
+  // A consumer of its own, so that readers of several histories at once don't take each other's away.
+  HistoryReader reader(wire_->connection, wire_->api, DmStream(options_.space), "dmhist_" + NewUuid(),
+                       options_.request_timeout);
   HistoryQuery query;
   query.subject = UnicastSubject(options_.space, id, "*");
   const std::size_t bound = std::min(limit, kMaxRead);
   std::vector<MeshMessage> messages;
+  std::set<std::pair<std::string, std::string>> met;
   MW_RETURN_IF_ERROR(ReadAll(reader, query, [&](const HistoryMessage& stored) {
     Inbound inbound = Examine({.space = options_.space, .own_id = id, .stream = Delivery::kDm},
                               stored.subject, stored.payload);
     if (inbound.verdict == Inbound::Verdict::kRefused) return true;
+    if (!met.emplace(inbound.message.from.id, inbound.message.id).second) return true;
     messages.push_back(std::move(inbound.message));
     if (messages.size() > 2 * bound + 1024) KeepLast(messages, bound);
     return true;
@@ -194,7 +198,6 @@ absl::StatusOr<std::vector<ChannelMembers>> EndpointCore::ListMembers(
   if (channel.has_value()) MW_RETURN_IF_ERROR(ValidateChannel(*channel));
   MW_RETURN_IF_ERROR(CheckLive());
   MW_ASSIGN_OR_RETURN(const auto consumers, wire_->api.ListConsumers(ChatStream(options_.space)));
-  const std::string prefix = ChatDurable("");
   std::map<std::string, std::set<std::string>> ids;
   if (channel.has_value()) ids[*channel];
   for (const ConsumerInfo& consumer : consumers) {

@@ -1,8 +1,10 @@
 // What an endpoint sends: messages, control requests, its presence; and the services and taps it keeps.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include "base/status.h"
@@ -18,14 +20,21 @@
 namespace meshwarden {
 namespace {
 
-// Requests and tapped messages that may wait for their handler.
+// Requests and tapped messages that may wait for their handler, and the bytes of one tap's.
 constexpr std::size_t kMaxServicesWaiting = 1024;
+constexpr std::size_t kMaxTapBytesWaiting = 16 << 20;
+// Content of more parts or mentions than this is checked as a whole before it is sent.
+constexpr std::size_t kFewParts = 64;
+// Before a message is sent again to a broker that is there but can't store it.
+constexpr std::chrono::milliseconds kPublishPause{100};
 
 Timestamp Now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
+// True if nothing but its size could make receivers refuse it.
 bool IsPlain(const Content& content) {
+  if (content.parts.size() > kFewParts || content.mentions.size() > kFewParts) return false;
   for (const Part& part : content.parts) {
     if (part.kind != "text" || !part.unknown.empty()) return false;
   }
@@ -40,6 +49,20 @@ ControlReply Serve(const Endpoint::ControlFunction& handler, const ControlReques
   } catch (const std::exception& exception) {
     return ControlReply::Error("failed", exception.what());
   }
+}
+
+// A message that a tap saw. It is told apart only if it is from whom it says, and to whom it went is what the
+// subject tells.
+Tapped Seen(NatsMessage seen) {
+  Tapped tapped{.subject = std::move(seen.subject), .payload = std::move(seen.payload), .message = {}};
+  const std::optional<ParsedSubject> parsed = ParseSubject(tapped.subject);
+  const std::optional<Delivery> delivery = DeliveryOf(tapped.subject);
+  if (!parsed.has_value() || !delivery.has_value()) return tapped;
+  absl::StatusOr<MeshMessage> decoded = DecodeMessage(tapped.payload);
+  if (!decoded.ok() || decoded->from.id != parsed->sender) return tapped;
+  decoded->destination = {.delivery = *delivery, .name = parsed->rest};
+  tapped.message = *std::move(decoded);
+  return tapped;
 }
 
 }  // namespace
@@ -109,6 +132,11 @@ absl::Status EndpointCore::Publish(const std::string& subject, const MeshMessage
           fmt::format("no stream stores {}: is the space \"{}\" set up?", subject, options_.space));
     }
     if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+    {
+      MutexLock lock(mutex_);
+      const TimePoint next = std::min(deadline, std::chrono::steady_clock::now() + kPublishPause);
+      if (state_ == State::kBound) changed_.WaitUntil(mutex_, next);
+    }
     if (std::chrono::steady_clock::now() >= deadline || !AwaitLive(deadline).ok()) {
       return Annotate(status, fmt::format("whether message {} was stored is not known", message.id));
     }
@@ -161,32 +189,33 @@ absl::Status EndpointCore::ServeControl(std::string_view service, Endpoint::Cont
   registration.subscribe = [this, service = std::string(service), take](Connection& connection) {
     return meshwarden::ServeControl(connection, options_.space, service, take);
   };
-  return Register(std::move(registration));
+  MW_RETURN_IF_ERROR(Register(std::move(registration)));
+  // The broker has it then. Without a connection, that which comes up next brings it there.
+  if (CheckLive().ok()) (void)wire_->connection.Flush(options_.request_timeout);
+  return absl::OkStatus();
 }
 
 absl::Status EndpointCore::Tap(std::string_view pattern, std::function<void(const Tapped&)> handler) {
   Registration registration;
   registration.subject = fmt::format("{}.{}", SpacePrefix(options_.space), pattern);
   const auto shared = std::make_shared<const std::function<void(const Tapped&)>>(std::move(handler));
-  const auto take = [this, shared](NatsMessage message) {
+  const auto held = std::make_shared<std::atomic<std::size_t>>(0);
+  const auto take = [this, shared, held](NatsMessage message) {
     // A tap only looks on: what it can't keep up with passes it by.
-    if (services_.waiting() >= kMaxServicesWaiting) return;
-    services_.Post([shared, message = std::move(message)]() mutable {
-      Tapped tapped{
-          .subject = std::move(message.subject), .payload = std::move(message.payload), .message = {}};
-      absl::StatusOr<MeshMessage> decoded = DecodeMessage(tapped.payload);
-      const auto parsed = ParseSubject(tapped.subject);
-      // Not a message if it is not from whom it says.
-      if (decoded.ok() && parsed.has_value() && parsed->sender == decoded->from.id) {
-        tapped.message = *std::move(decoded);
-      }
-      (*shared)(tapped);
+    const std::size_t size = message.payload.size();
+    if (services_.waiting() >= kMaxServicesWaiting || *held + size > kMaxTapBytesWaiting) return;
+    *held += size;
+    services_.Post([shared, held, size, message = std::move(message)]() mutable {
+      *held -= size;
+      (*shared)(Seen(std::move(message)));
     });
   };
   registration.subscribe = [subject = registration.subject, take](Connection& connection) {
     return connection.Subscribe(subject, "", take);
   };
-  return Register(std::move(registration));
+  MW_RETURN_IF_ERROR(Register(std::move(registration)));
+  if (CheckLive().ok()) (void)wire_->connection.Flush(options_.request_timeout);
+  return absl::OkStatus();
 }
 
 }  // namespace meshwarden

@@ -11,6 +11,7 @@
 #include "endpoint/blocking.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
+#include "proto/token.h"
 
 namespace meshwarden {
 namespace {
@@ -114,6 +115,14 @@ absl::Status CheckConcrete(std::string_view channel) {
       fmt::format("\"{}\" is a pattern: the registry has records of channels only", channel));
 }
 
+// What goes into a subject and into a durable's name must be the same in both, and no wildcard: "*" would
+// read what is meant for all others.
+absl::Status CheckToken(std::string_view what, std::string_view token) {
+  if (IsSafeToken(token)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" can't be {}: use letters, digits, '_' and '-' only", token.substr(0, 64), what));
+}
+
 }  // namespace
 
 Privileged::Privileged(JetStreamApi& api, std::string space) : api_(api), space_(std::move(space)) {}
@@ -130,20 +139,24 @@ absl::Status Privileged::CreateSpaceStreams(int replicas) {
 
 absl::StatusOr<ConsumerInfo> Privileged::ProvisionChatDurable(std::string_view id,
                                                               std::span<const std::string> channels) {
+  MW_RETURN_IF_ERROR(CheckToken("an id", id));
   MW_ASSIGN_OR_RETURN(const ConsumerConfig config, ChatDurableConfig(space_, id, channels));
   return FindOrCreate(api_, ChatStream(space_), config);
 }
 
 absl::StatusOr<ConsumerInfo> Privileged::ProvisionDmInbox(std::string_view id) {
+  MW_RETURN_IF_ERROR(CheckToken("an id", id));
   return FindOrCreate(api_, DmStream(space_), DmDurableConfig(space_, id));
 }
 
 absl::StatusOr<ConsumerInfo> Privileged::ProvisionTaskQueue(std::string_view role) {
+  MW_RETURN_IF_ERROR(CheckToken("a role", role));
   return FindOrCreate(api_, TaskStream(space_), TaskDurableConfig(space_, role));
 }
 
 void Privileged::SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,
                                     std::function<void(absl::Status)> done) {
+  if (absl::Status status = CheckToken("an id", id); !status.ok()) return done(std::move(status));
   absl::StatusOr<ConsumerConfig> config = ChatDurableConfig(space_, id, channels);
   if (!config.ok()) return done(config.status());
   std::make_shared<FilterMove>(api_, ChatStream(space_), *std::move(config), std::move(done))->Start();

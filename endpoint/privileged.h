@@ -29,6 +29,7 @@ class Privileged {
   // that names the field, and is left alone.
   absl::Status CreateSpaceStreams(int replicas);
 
+  // InvalidArgument for an id or a role that is not one token of [A-Za-z0-9_-].
   // Makes `chat_<id>` reading `channels`. If it is there, it is left as it is, cursor and filter included,
   // and returned.
   absl::StatusOr<ConsumerInfo> ProvisionChatDurable(std::string_view id,

@@ -37,6 +37,10 @@ absl::Status Backfiller::RunAll(const std::atomic<bool>& cancelled) {
   for (const PendingBackfill& pending : channels_.Backfills()) {
     MW_RETURN_IF_ERROR(Run(pending.channel, cancelled).status());
   }
+  // What another thread is at may yet fail there.
+  if (!channels_.Backfills().empty() && !cancelled) {
+    return absl::UnavailableError("history is still being read; looking again later");
+  }
   return absl::OkStatus();
 }
 
@@ -62,12 +66,12 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
   query.since = pending->since;
   absl::StatusOr<HistoryPage> page = reader_.ReadPage(query);
   if (absl::IsPermissionDenied(page.status())) {
-    channels_.FinishBackfill(channel);
+    channels_.FinishBackfill(channel, pending->until);
     options_.on_error(absl::PermissionDeniedError(fmt::format(
         "no history of channel \"{}\": the credential has no right to read it (a right that ends in "
         "* is live only)",
         channel)));
-    return false;
+    return true;
   }
   if (!page.ok()) return Annotate(page.status(), fmt::format("history of channel \"{}\"", channel));
   bool more = !page->end;
@@ -79,11 +83,11 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
     if (intake_.TakeHistorical(message)) ++count;
   }
   if (more && page->next_seq <= pending->until) {
-    channels_.Progress(channel, page->next_seq);
-    return true;
+    channels_.Progress(channel, page->next_seq, pending->until);
+  } else {
+    channels_.FinishBackfill(channel, pending->until);
   }
-  channels_.FinishBackfill(channel);
-  return false;
+  return true;
 }
 
 bool Backfiller::Claim(const std::string& channel) {

@@ -33,7 +33,7 @@ class Backfiller {
   // messages it handed over. An error leaves the rest pending. Blocks while many messages wait for their
   // handler, until `cancelled`.
   absl::StatusOr<std::size_t> Run(std::string_view channel, const std::atomic<bool>& cancelled);
-  // Of all channels; the first error.
+  // Of all channels; the first error. Unavailable too while another thread has not come to its end.
   absl::Status RunAll(const std::atomic<bool>& cancelled);
 
  private:

@@ -73,6 +73,7 @@ class Run {
       failure_ = std::move(info).status();
       health_ = Health::kFailed;
     } else {
+      announced_ = info->delivered_consumer_seq + info->num_pending;
       // The broker begins at the stream's end if that lies before the start that it was asked for.
       health_ = info->delivered_stream_seq + 1 < start_seq_ ? Health::kRestart : Health::kFine;
     }
@@ -83,13 +84,26 @@ class Run {
     const std::optional<AckSubject> ack = ParseAckSubject(message.reply);
     if (!ack.has_value()) return TakeStatus(message);
     if (ack->stream != stream_ || ack->consumer != name_ || !Follows(*ack)) return "";
-    if (!message.subject.starts_with(prefix_)) return "";
-    const bool deleted = IsDeleted(message);
-    (*on_entry_)({.key = message.subject.substr(prefix_.size()),
-                  .payload = std::move(message.payload),
-                  .seq = ack->stream_seq,
-                  .deleted = deleted});
+    if (message.subject.starts_with(prefix_)) {
+      const bool deleted = IsDeleted(message);
+      (*on_entry_)({.key = message.subject.substr(prefix_.size()),
+                    .payload = std::move(message.payload),
+                    .seq = ack->stream_seq,
+                    .deleted = deleted});
+    }
+    const MutexLock lock(mutex_);
+    handled_ = ack->consumer_seq;
+    caught_up_ = caught_up_ || ack->pending == 0;
+    progress_.NotifyAll();
     return "";
+  }
+
+  // After Made: until all that was there then has been handled, or `deadline`.
+  void AwaitSnapshot(TimePoint deadline) MW_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    while (!caught_up_ && handled_ < announced_ && !gap_) {
+      if (!progress_.WaitUntil(mutex_, deadline)) return;
+    }
   }
 
   Health Judge(TimePoint now, std::chrono::milliseconds heartbeat) const MW_EXCLUDES(mutex_) {
@@ -149,6 +163,10 @@ class Run {
   const std::shared_ptr<const OnEntry> on_entry_;
 
   mutable Mutex mutex_;
+  CondVar progress_;
+  std::uint64_t announced_ MW_GUARDED_BY(mutex_) = 0;  // by their consumer sequence
+  std::uint64_t handled_ MW_GUARDED_BY(mutex_) = 0;
+  bool caught_up_ MW_GUARDED_BY(mutex_) = false;
   Health health_ MW_GUARDED_BY(mutex_) = Health::kMaking;
   absl::Status failure_ MW_GUARDED_BY(mutex_);
   bool gap_ MW_GUARDED_BY(mutex_) = false;
@@ -169,6 +187,7 @@ class ConsumerWatch final : public BucketWatch {
     MW_ASSIGN_OR_RETURN(Attempt attempt, Subscribe(0));
     MW_ASSIGN_OR_RETURN(ConsumerInfo info, api_.CreateConsumer(attempt.run->stream(), ConfigOf(attempt.run)));
     attempt.run->Made(std::move(info));
+    attempt.run->AwaitSnapshot(std::chrono::steady_clock::now() + options_.snapshot_timeout);
     const MutexLock lock(mutex_);
     current_ = std::move(attempt);
     return absl::OkStatus();

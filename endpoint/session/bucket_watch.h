@@ -1,4 +1,5 @@
-// Watching a bucket: the last record of each key, then every change.
+// Watching a bucket: the last record of each key, then the changes. Of several that follow each other closely
+// under one key perhaps only the last is seen: the bucket keeps no more.
 //
 // The consumer behind it is one that an agent's credential may make: ephemeral, named, on the bucket's whole
 // subject, pushing to the connection's own inbox, with flow control and idle heartbeats. A gap in what
@@ -34,6 +35,8 @@ class BucketWatch {
     std::chrono::milliseconds heartbeat{5000};
     // How long the broker keeps the consumer of a connection that is gone.
     std::chrono::milliseconds inactive_threshold{30'000};
+    // How long Start waits for the records that are there.
+    std::chrono::milliseconds snapshot_timeout{2000};
     // Called for one entry at a time, in stream order, on a thread of the connection; must be brief. An entry
     // may come a second time after the watch was made anew.
     std::function<void(const BucketEntry&)> on_entry;
@@ -41,7 +44,9 @@ class BucketWatch {
     std::function<void(const absl::Status&)> on_error;
   };
 
-  // Returns once the broker has made the consumer. `connection` and `api` must outlive the watch.
+  // Returns once the broker has made the consumer and on_entry has been called for the records that are there
+  // already; those that a slow broker does not bring within snapshot_timeout come later. `connection` and
+  // `api` must outlive the watch. Not on a thread of the connection.
   static absl::StatusOr<std::unique_ptr<BucketWatch>> Start(Connection& connection, JetStreamApi& api,
                                                             Options options);
   // Ends it; afterwards on_entry is not running and will not be called. Not to be called within on_entry.

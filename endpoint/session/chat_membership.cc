@@ -99,22 +99,18 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
   const bool untouched = durable.info.delivered_consumer_seq == 0;
   for (const std::string& channel : channels_.List()) {
     if (!untouched && IsFiltered(durable.info, channel)) continue;
-    MW_RETURN_IF_ERROR(ArmAndNote(channel, 1, frontier));
+    channels_.Arm(channel, frontier);
+    MW_RETURN_IF_ERROR(NoteHistory(channel, frontier).status());
   }
+  NoteDelivered(untouched ? frontier : durable.info.delivered_stream_seq);
   return absl::OkStatus();
 }
 
 absl::Status ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
-  if (durable.made) {
-    // The broker had let go of it; what it would have delivered since is read from the history, whatever the
-    // replay policy says to newcomers.
-    for (const std::string& channel : channels_.List()) {
-      channels_.Arm(channel, frontier);
-      if (delivered_ < frontier) {
-        channels_.AddBackfill(
-            {.channel = channel, .next_seq = delivered_ + 1, .until = frontier, .since = std::nullopt});
-      }
-    }
+  // The broker had let go of it, and it was made anew, perhaps by an attempt whose end was not learnt. What it
+  // would have delivered since is read from the history, whatever the replay policy says to newcomers.
+  if (!options_.auth && (durable.made || durable.info.delivered_consumer_seq == 0)) {
+    channels_.OweSince(delivered_, frontier);
   }
   return Resolve(durable.info, frontier);
 }
@@ -132,19 +128,22 @@ absl::Status ChatMembership::Resolve(const ConsumerInfo& info, std::uint64_t fro
   std::optional<Unresolved> unresolved;
   {
     MutexLock lock(mutex_);
-    unresolved = std::exchange(unresolved_, std::nullopt);
+    unresolved = unresolved_;
   }
   if (!unresolved.has_value()) return absl::OkStatus();
-  const bool filtered = options_.auth && IsFiltered(info, unresolved->channel);
+  const std::string& channel = unresolved->channel;
+  const bool filtered = options_.auth && IsFiltered(info, channel);
   if (unresolved->joining && filtered) {
-    channels_.Join(unresolved->channel);
-    return ArmAndNote(unresolved->channel, 1, frontier);
-  }
-  if (unresolved->joining) {
-    channels_.Disarm(unresolved->channel);
+    MW_ASSIGN_OR_RETURN(const bool noted, NoteHistory(channel, frontier));
+    if (noted) channels_.Arm(channel, frontier);
+    channels_.Join(channel);
+  } else if (unresolved->joining) {
+    channels_.Disarm(channel);
   } else if (options_.auth && !filtered) {
-    channels_.Leave(unresolved->channel);
+    channels_.Leave(channel);
   }
+  MutexLock lock(mutex_);
+  unresolved_.reset();
   return absl::OkStatus();
 }
 
@@ -171,16 +170,9 @@ void ChatMembership::ReportNotLive(const ConsumerInfo& info) {
       fmt::join(missing, ", "), info.name)));
 }
 
-absl::Status ChatMembership::ArmAndNote(const std::string& channel, std::uint64_t from,
-                                        std::uint64_t frontier) {
-  channels_.Arm(channel, frontier);
-  return NoteHistory(channel, from, frontier).status();
-}
-
 // The policy is read fresh: a newcomer must not hear what has just been closed.
-absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std::uint64_t from,
-                                                 std::uint64_t frontier) {
-  if (frontier < from) return false;
+absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std::uint64_t frontier) {
+  if (frontier == 0) return false;
   std::optional<ChannelConfig> config;
   // A pattern has no record of its own.
   if (IsConcreteChannel(channel)) {
@@ -191,9 +183,13 @@ absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std
   const ChannelConfig own = config.value_or(ChannelConfig{});
   const ChannelDefaults general = defaults.value_or(ChannelDefaults{});
   if (!EffectiveReplay(own, general)) return false;
-  PendingBackfill backfill{.channel = channel, .next_seq = from, .until = frontier, .since = std::nullopt};
+  PendingBackfill backfill{.channel = channel, .next_seq = 1, .until = frontier, .since = std::nullopt};
   if (const auto window = EffectiveReplayWindow(own, general)) {
-    backfill.since = std::chrono::system_clock::now() - *window;
+    const auto now = std::chrono::system_clock::now();
+    // A window beyond the clock's beginning is no bound.
+    if (*window < std::chrono::floor<std::chrono::milliseconds>(now).time_since_epoch()) {
+      backfill.since = now - *window;
+    }
   }
   channels_.AddBackfill(std::move(backfill));
   return true;
@@ -229,7 +225,7 @@ absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
   // too.
   absl::StatusOr<std::uint64_t> after = Frontier();
   const std::uint64_t until = after.ok() ? std::max(before, *after) : before;
-  const absl::StatusOr<bool> noted = NoteHistory(name, 1, until);
+  const absl::StatusOr<bool> noted = NoteHistory(name, until);
   if (!noted.ok()) {
     options_.on_error(Annotate(noted.status(), fmt::format("no history of channel \"{}\"", name)));
   } else if (*noted) {

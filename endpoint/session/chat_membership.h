@@ -75,9 +75,8 @@ class ChatMembership {
   bool IsFiltered(const ConsumerInfo& info, std::string_view channel) const;
   void ReportNotLive(const ConsumerInfo& info);
 
-  absl::Status ArmAndNote(const std::string& channel, std::uint64_t from, std::uint64_t frontier);
-  // True if there is some that may be read.
-  absl::StatusOr<bool> NoteHistory(const std::string& channel, std::uint64_t from, std::uint64_t frontier);
+  // Up to `frontier`. True if there is some that may be read.
+  absl::StatusOr<bool> NoteHistory(const std::string& channel, std::uint64_t frontier);
   absl::StatusOr<std::uint64_t> Frontier();
 
   absl::Status Move(const std::vector<std::string>& channels);

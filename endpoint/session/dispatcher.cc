@@ -57,6 +57,30 @@ void Dispatcher::WakeWaiters() {
   progress_.NotifyAll();
 }
 
+void Dispatcher::Open() {
+  MutexLock lock(mutex_);
+  open_ = true;
+  work_.NotifyAll();
+}
+
+void Dispatcher::Discard() {
+  std::deque<Task> dropped;
+  {
+    MutexLock lock(mutex_);
+    dropped.swap(tasks_);
+    handled_ += dropped.size();
+    progress_.NotifyAll();
+  }
+  DropAll(dropped);
+}
+
+void Dispatcher::DropAll(std::deque<Task>& tasks) {
+  for (Task& task : tasks) {
+    if (task.drop != nullptr) task.drop();
+    task = {};
+  }
+}
+
 void Dispatcher::Drop() {
   std::deque<Task> dropped;
   {
@@ -66,9 +90,7 @@ void Dispatcher::Drop() {
     work_.NotifyAll();
     progress_.NotifyAll();
   }
-  for (Task& task : dropped) {
-    if (task.drop != nullptr) task.drop();
-  }
+  DropAll(dropped);
 }
 
 bool Dispatcher::AwaitIdle(std::chrono::steady_clock::time_point deadline) {
@@ -93,7 +115,7 @@ void Dispatcher::Run() {
       MutexLock lock(mutex_);
       running_ = false;
       if (waiters_ > 0 || stopped_) progress_.NotifyAll();
-      while (tasks_.empty() && !stopped_) work_.Wait(mutex_);
+      while ((tasks_.empty() || !open_) && !stopped_) work_.Wait(mutex_);
       if (stopped_) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();

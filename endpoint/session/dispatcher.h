@@ -1,5 +1,5 @@
 // A thread that calls an endpoint's handlers: what is posted, one after the other, in order, with no lock
-// held. Thread-safe, but for the destructor.
+// held. Begins to call once opened. Thread-safe, but for the destructor.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,12 @@ class Dispatcher {
   // `run` will be called, or else, after Stop, `drop` (which may be null; then on the thread that stops, or
   // that posts). Never blocks.
   void Post(std::function<void()> run, std::function<void()> drop = nullptr);
+  // Calls what has been posted, from now on. Idempotent.
+  void Open();
+  // Drops what waits; what is posted later is taken as before.
+  void Discard();
+  // True on the dispatcher's own thread.
+  bool IsCurrent() const { return std::this_thread::get_id() == thread_.get_id(); }
   // How many wait, not counting one that is running.
   std::size_t waiting() const;
 
@@ -50,7 +56,7 @@ class Dispatcher {
     std::function<void()> drop;
   };
   void Run();
-  bool IsCurrent() const { return std::this_thread::get_id() == thread_.get_id(); }
+  static void DropAll(std::deque<Task>& tasks);
 
   mutable Mutex mutex_;
   CondVar work_;
@@ -60,6 +66,7 @@ class Dispatcher {
   std::size_t handled_ MW_GUARDED_BY(mutex_) = 0;
   std::size_t waiters_ MW_GUARDED_BY(mutex_) = 0;
   bool running_ MW_GUARDED_BY(mutex_) = false;
+  bool open_ MW_GUARDED_BY(mutex_) = false;
   bool stopped_ MW_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it uses all of the above

@@ -92,7 +92,7 @@ void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& de
     backlog->Remove();
     if (const auto running = loop.lock()) running->Refill();
   };
-  HandOver(std::move(received), finish,
+  HandOver(std::move(received), std::move(inbound.channel), finish,
            // Somebody else, or a later process, gets it at once.
            [self = shared_from_this(), reply = std::move(message.reply), finish] {
              self->Answer(reply, kNak);
@@ -103,7 +103,8 @@ void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& de
 bool Intake::TakeHistorical(const HistoryMessage& stored) {
   ReceivedMessage received{
       .message = {}, .kind = Delivery::kChannel, .historical = true, .seq = stored.seq, .settle = {}};
-  if (!IsReadable(stored, received.message)) return false;
+  std::string channel;
+  if (!Read(stored, received.message, channel)) return false;
   const auto verdict = seen_.Admit(received.message.from.id, received.message.id,
                                    {.stream = Delivery::kChannel, .seq = stored.seq});
   if (verdict != SeenMessages::Verdict::kNew) {
@@ -113,34 +114,52 @@ bool Intake::TakeHistorical(const HistoryMessage& stored) {
     }
     return false;
   }
-  HandOver(std::move(received), nullptr, nullptr);
+  HandOver(std::move(received), std::move(channel), nullptr, nullptr);
   return true;
 }
 
 bool Intake::IsReadable(const HistoryMessage& stored, MeshMessage& message) const {
+  std::string channel;
+  return Read(stored, message, channel);
+}
+
+bool Intake::Read(const HistoryMessage& stored, MeshMessage& message, std::string& channel) const {
   Inbound inbound = Check(Delivery::kChannel, stored.subject, stored.payload);
   if (inbound.verdict == Inbound::Verdict::kRefused) Report(stored.subject, stored.seq, inbound.problem);
   if (inbound.verdict != Inbound::Verdict::kAuthentic) return false;
   message = std::move(inbound.message);
+  channel = std::move(inbound.channel);
   return true;
 }
 
-void Intake::HandOver(ReceivedMessage received, std::function<void()> done, std::function<void()> dropped) {
+void Intake::HandOver(ReceivedMessage received, std::string channel, std::function<void()> done,
+                      std::function<void()> dropped) {
   const auto kept = std::make_shared<ReceivedMessage>(std::move(received));
   dispatcher_.Post(
-      [self = shared_from_this(), kept, done = std::move(done)] {
-        const std::string sender = kept->message.from.id;
-        const std::string id = kept->message.id;
-        self->seen_.HandedOver(sender, id);
-        // There is nothing to settle about history.
-        if (kept->historical) self->seen_.Settled(sender, id);
-        if (self->options_.on_message != nullptr) self->options_.on_message(std::move(*kept));
+      [self = shared_from_this(), kept, channel = std::move(channel), done = std::move(done)] {
+        self->Call(std::move(*kept), channel);
         if (done != nullptr) done();
       },
       [self = shared_from_this(), kept, dropped = std::move(dropped)] {
         self->seen_.Forget(kept->message.from.id, kept->message.id);
         if (dropped != nullptr) dropped();
       });
+}
+
+void Intake::Call(ReceivedMessage received, const std::string& channel) {
+  const std::string sender = received.message.from.id;
+  const std::string id = received.message.id;
+  if (received.kind == Delivery::kChannel &&
+      channels_.Judge(channel, received.seq) == JoinedChannels::Live::kNotJoined) {
+    // The channel was left while the message waited. Whoever joins it again finds the message in the history.
+    seen_.Forget(sender, id);
+    (void)received.settle.Ack();
+    return;
+  }
+  seen_.HandedOver(sender, id);
+  // There is nothing to settle about history.
+  if (received.historical) seen_.Settled(sender, id);
+  if (options_.on_message != nullptr) options_.on_message(std::move(received));
 }
 
 void Intake::Answer(const std::string& reply, std::string_view verb) const {

@@ -55,8 +55,12 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
  private:
   class Settlement;
+  bool Read(const HistoryMessage& stored, MeshMessage& message, std::string& channel) const;
   Inbound Check(Delivery stream, std::string_view subject, std::string_view payload) const;
-  void HandOver(ReceivedMessage received, std::function<void()> done, std::function<void()> dropped);
+  // `channel`: of a chat message, as in its subject.
+  void HandOver(ReceivedMessage received, std::string channel, std::function<void()> done,
+                std::function<void()> dropped);
+  void Call(ReceivedMessage received, const std::string& channel);
   void Answer(const std::string& reply, std::string_view verb) const;
   void Report(std::string_view subject, std::uint64_t seq, std::string_view problem) const;
 

@@ -99,18 +99,33 @@ std::vector<PendingBackfill> JoinedChannels::Backfills() const {
   return backfills;
 }
 
-void JoinedChannels::Progress(std::string_view channel, std::uint64_t next_seq) {
+void JoinedChannels::Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until) {
   MutexLock lock(mutex_);
   const auto found = Find(channel);
-  if (found == entries_.end() || !found->backfill) return;
+  if (found == entries_.end() || !found->backfill || found->backfill->until != until) return;
   found->backfill->next_seq = next_seq;
   found->backfill->since.reset();
 }
 
-void JoinedChannels::FinishBackfill(std::string_view channel) {
+void JoinedChannels::FinishBackfill(std::string_view channel, std::uint64_t until) {
   MutexLock lock(mutex_);
   const auto found = Find(channel);
-  if (found != entries_.end()) found->backfill.reset();
+  if (found == entries_.end() || !found->backfill || found->backfill->until != until) return;
+  found->backfill.reset();
+}
+
+void JoinedChannels::OweSince(std::uint64_t delivered, std::uint64_t frontier) {
+  MutexLock lock(mutex_);
+  for (Entry& entry : entries_) {
+    if (!entry.joined) continue;
+    const std::uint64_t from = std::max(delivered, entry.watermark) + 1;
+    if (entry.backfill) {
+      entry.backfill->until = std::max(entry.backfill->until, frontier);
+    } else if (from <= frontier) {
+      entry.backfill = {.channel = entry.channel, .next_seq = from, .until = frontier, .since = std::nullopt};
+    }
+    entry.watermark = std::max(entry.watermark, frontier);
+  }
 }
 
 void JoinedChannels::ForgetPositions() {

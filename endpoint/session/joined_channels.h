@@ -55,11 +55,15 @@ class JoinedChannels {
   void Leave(std::string_view channel);
 
   // Backfills, at most one of a channel; adding one again replaces it. Progress moves next_seq and clears
-  // `since`; both do nothing for a channel that has none (it was left meanwhile).
+  // `since`. Progress and FinishBackfill do nothing if the channel no longer has the one that ends at `until`:
+  // it was left meanwhile, and perhaps joined again.
   void AddBackfill(PendingBackfill backfill);
   std::vector<PendingBackfill> Backfills() const;
-  void Progress(std::string_view channel, std::uint64_t next_seq);
-  void FinishBackfill(std::string_view channel);
+  void Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until);
+  void FinishBackfill(std::string_view channel, std::uint64_t until);
+  // The live stream begins anew after `frontier` and had come to `delivered`: what lies between is owed as
+  // history by all that are joined, each from its watermark on, in addition to what they owe already.
+  void OweSince(std::uint64_t delivered, std::uint64_t frontier);
 
   // The stream was made anew: sequences begin again, so watermarks go to 0 and backfills are dropped.
   void ForgetPositions();

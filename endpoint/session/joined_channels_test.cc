@@ -172,7 +172,7 @@ TEST(JoinedChannelsTest, ProgressGoesOnBySequence) {
   since.since = std::chrono::system_clock::time_point(std::chrono::hours(1));
   joined.AddBackfill(since);
   EXPECT_THAT(joined.Backfills(), ElementsAre(since));
-  joined.Progress("a", 4);
+  joined.Progress("a", 4, 9);
   EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 4, 9)));
 }
 
@@ -180,18 +180,46 @@ TEST(JoinedChannelsTest, FinishedBackfillIsGoneAndTheOthersStay) {
   JoinedChannels joined({"a", "b"});
   joined.AddBackfill(Backfill("a", 1, 5));
   joined.AddBackfill(Backfill("b", 1, 5));
-  joined.FinishBackfill("a");
+  joined.FinishBackfill("a", 5);
   EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("b", 1, 5)));
+}
+
+TEST(JoinedChannelsTest, WhoeverReadsAnEarlierBackfillDoesNotTouchTheOneThatReplacedIt) {
+  JoinedChannels joined({"a"});
+  joined.AddBackfill(Backfill("a", 1, 5));
+  joined.AddBackfill(Backfill("a", 1, 9));
+  joined.Progress("a", 4, 5);
+  joined.FinishBackfill("a", 5);
+  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 1, 9)));
+}
+
+TEST(JoinedChannelsTest, OwesWhatWasMissedSinceFromEachWatermarkOn) {
+  JoinedChannels joined({"a", "late"});
+  joined.Arm("late", 15);
+  joined.Arm("not joined", 3);
+  joined.OweSince(10, 20);
+  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 11, 20), Backfill("late", 16, 20)));
+  EXPECT_EQ(joined.Judge("a", 20), Live::kBelowWatermark);
+  EXPECT_EQ(joined.Judge("late", 21), Live::kDeliver);
+  EXPECT_EQ(joined.Judge("not joined", 4), Live::kDeliver);
+}
+
+TEST(JoinedChannelsTest, OwesWhatWasOwedAlreadyBesides) {
+  JoinedChannels joined({"a", "b"});
+  joined.Arm("a", 9);
+  joined.AddBackfill(Backfill("a", 4, 9));
+  joined.OweSince(20, 20);
+  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 4, 20)));
 }
 
 TEST(JoinedChannelsTest, BackfillOfAChannelLeftMeanwhileIsIgnored) {
   JoinedChannels joined({"a", "b"});
   joined.AddBackfill(Backfill("a", 1, 5));
   joined.Leave("a");
-  joined.Progress("a", 4);
-  joined.FinishBackfill("a");
+  joined.Progress("a", 4, 5);
+  joined.FinishBackfill("a", 5);
   joined.AddBackfill(Backfill("a", 4, 5));
-  joined.Progress("b", 4);
+  joined.Progress("b", 4, 5);
   EXPECT_THAT(joined.Backfills(), IsEmpty());
   EXPECT_THAT(joined.List(), ElementsAre("b"));
 }

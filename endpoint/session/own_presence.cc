@@ -10,8 +10,17 @@
 
 namespace meshwarden {
 
+namespace {
+
+Card WithVersion(Card card) {
+  if (!card.protocol_version.has_value()) card.protocol_version = kProtocolVersion;
+  return card;
+}
+
+}  // namespace
+
 OwnPresence::OwnPresence(std::string space, Card card)
-    : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(std::move(card)) {}
+    : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(WithVersion(std::move(card))) {}
 
 void OwnPresence::SetStatus(PresenceStatus status) {
   MutexLock lock(mutex_);

@@ -15,6 +15,7 @@ namespace meshwarden {
 
 class OwnPresence {
  public:
+  // A card without a protocol version gets ours.
   OwnPresence(std::string space, Card card);
 
   void SetStatus(PresenceStatus status);

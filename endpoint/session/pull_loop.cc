@@ -24,9 +24,10 @@ std::optional<std::string_view> Header(const NatsMessage& message, std::string_v
   return std::nullopt;
 }
 
-// The status of a message that the server made up itself; nothing for a message of the stream.
+// The status of a message that the server made up itself; nothing for a message of the stream, which has a
+// reply subject and the headers that its sender chose.
 std::optional<std::string_view> StatusOf(const NatsMessage& message) {
-  if (!message.payload.empty()) return std::nullopt;
+  if (!message.reply.empty() || !message.payload.empty()) return std::nullopt;
   return Header(message, "Status");
 }
 

@@ -147,9 +147,15 @@ absl::Status Session::Pull(Delivery kind, std::string stream, std::string consum
     MutexLock lock(*loop_mutex);
     *loop = started;
   }
-  MutexLock lock(mutex_);
-  pulls_.push_back(std::move(started));
-  return absl::OkStatus();
+  {
+    MutexLock lock(mutex_);
+    if (!cancelled_) {
+      pulls_.push_back(std::move(started));
+      return absl::OkStatus();
+    }
+  }
+  started->Stop();
+  return absl::CancelledError("the session has ended");
 }
 
 void Session::RunTimers() {
@@ -256,7 +262,6 @@ void Session::Close() {
   Cancel();
   if (timers_.joinable()) timers_.join();
   if (backfill_.joinable()) backfill_.join();
-  Cancel();  // a pull that the backfill's thread has begun meanwhile
   presence_watch_.reset();
   channel_watch_.reset();
 }

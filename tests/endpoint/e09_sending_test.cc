@@ -2,7 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
 #include "base/status_matchers.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
@@ -10,6 +15,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+constexpr char kMessageId[] = "7c1f0f6e-58a5-4c0f-9a51-0d0d3d8c2f10";
 
 class SendingTest : public BothModes {};
 INSTANTIATE_TEST_SUITE_P(, SendingTest, kBothModes, kModeName);
@@ -43,6 +50,159 @@ TEST_P(SendingTest, E9_APatternIsNoChannelToSendTo) {
   const auto sent = ada->endpoint->Multicast(Text("x"), "team.>");
   EXPECT_EQ(sent.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(sent.status().message()), HasSubstr("pattern"));
+}
+
+TEST_P(SendingTest, E9_WithoutAChannelAMessageGoesToTheFirstConcreteOneJoinedElseToGeneral) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("ada"));
+  options.channels = {"team.>", "ops"};
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Make(options));
+  EXPECT_EQ(ada->endpoint->DefaultChannel(), "ops");
+  options.channels = {"team.>"};
+  MW_ASSERT_OK_AND_ASSIGN(const auto patterns, space_->Make(options));
+  EXPECT_EQ(patterns->endpoint->DefaultChannel(), "general");
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions sends_only, space_->OptionsFor("bob"));
+  sends_only.channels = {"team.>", "ops"};
+  sends_only.receive = false;
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(sends_only));
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage sent, bob->endpoint->Multicast(Text("x")));
+  EXPECT_EQ(sent.destination, (Destination{.delivery = Delivery::kChannel, .name = "ops"}));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto stored,
+      space_->root_api().LastMessage(ChatStream("main"), "cotal.main.chat." + bob->endpoint->id() + ".ops"));
+  EXPECT_EQ(stored.payload, EncodeMessage(sent));
+}
+
+TEST_P(SendingTest, E9_PartsOfEveryKindArriveAsTheyWereSent) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  Content content = Text("see the numbers — ☃");
+  content.parts.push_back(
+      Part::Data({{"zeta", 1}, {"alpha", {1.5, nullptr, true, "x"}}, {"nested", {{"deep", Json::array()}}}}));
+  content.parts.push_back(Part::Data(nullptr));
+  Part extension;
+  extension.kind = "com.example.image";
+  extension.unknown = {{"url", "https://example.com/x.png"}, {"width", 64}};
+  content.parts.push_back(extension);
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage sent, ada->endpoint->Multicast(content));
+  EXPECT_EQ(sent.parts, content.parts);
+  EXPECT_FALSE(sent.id.empty());
+  EXPECT_EQ(sent.from.id, ada->endpoint->id());
+  EXPECT_EQ(sent.from.name, "ada");
+  EXPECT_EQ(sent.from.role, "planner");
+  const auto received = bob->messages.Await(1);
+  ASSERT_EQ(received.size(), 1u);
+  EXPECT_EQ(received.front().message, sent);
+  EXPECT_EQ(DumpJson(received.front().message.parts[1].data), DumpJson(content.parts[1].data));
+}
+
+TEST_P(SendingTest, E9_ALargeMessageArrivesAndATooLargeOneIsRefused) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage small, ada->endpoint->Multicast(Text("")));
+  const std::size_t overhead = EncodeMessage(small).size();
+  const std::string large(kMaxMessageBytes - overhead - 1024, 'x');
+  ASSERT_THAT(ada->endpoint->Multicast(Text(large)), IsOk());
+  EXPECT_THAT(bob->Texts(2), ElementsAre("", large));
+  // The broker counts the header with the message id as well.
+  EXPECT_THAT(ada->endpoint->Multicast(Text(std::string(kMaxMessageBytes - overhead, 'x'))),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ada->endpoint->Multicast(Text(std::string(kMaxMessageBytes - overhead + 1, 'x'))),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 1048576")));
+  // And the connection lives on.
+  ASSERT_THAT(ada->endpoint->Multicast(Text("after")), IsOk());
+  EXPECT_TRUE(bob->AwaitText("after"));
+  EXPECT_EQ(bob->messages.Await(3).size(), 3u);
+}
+
+TEST_P(SendingTest, E9_WhatReceiversWouldRefuseIsRefusedAndNotStored) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  const auto refused = [&](Content content) {
+    EXPECT_THAT(ada->endpoint->Multicast(std::move(content)), StatusIs(absl::StatusCode::kInvalidArgument));
+  };
+  Content no_uuid = Text("x");
+  no_uuid.message_id = "one";
+  refused(no_uuid);
+  Content no_kind;
+  no_kind.parts.emplace_back();
+  refused(no_kind);
+  Json deep = 1;
+  for (std::size_t i = 0; i < kMaxMessageDepth; ++i) deep = Json::array({deep});
+  Content too_deep;
+  too_deep.parts.push_back(Part::Data(deep));
+  refused(too_deep);
+  Content many_parts;
+  many_parts.parts.assign(kMaxMessageValues, Part::Text(""));
+  refused(many_parts);
+  Content many_mentions = Text("x");
+  for (std::size_t i = 0; i < kMaxMessageValues; ++i) many_mentions.mentions.push_back(std::to_string(i));
+  refused(many_mentions);
+  EXPECT_EQ(space_->root_api().GetStream(ChatStream("main"))->messages, 0u);
+}
+
+TEST_P(SendingTest, E9_APlaceThatIsNoneIsRefused) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  for (const std::string channel : {"", "a/b", " general", "team.", "*", "team.*"}) {
+    EXPECT_THAT(ada->endpoint->Multicast(Text("x"), channel), StatusIs(absl::StatusCode::kInvalidArgument))
+        << channel;
+  }
+  for (const std::string id : {"", "a.b", "*", ">", "a b"}) {
+    EXPECT_THAT(ada->endpoint->Unicast(id, Text("x")), StatusIs(absl::StatusCode::kInvalidArgument)) << id;
+  }
+  for (const std::string role : {"", "*"}) {
+    EXPECT_THAT(ada->endpoint->Anycast(role, Text("x")), StatusIs(absl::StatusCode::kInvalidArgument))
+        << role;
+  }
+}
+
+TEST_P(SendingTest, E9_SendingAgainUnderTheSameIdStoresTheMessageOnce) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  Content content = Text("once");
+  content.message_id = kMessageId;
+  for (int i = 0; i < 3; ++i) {
+    MW_ASSERT_OK_AND_ASSIGN(const MeshMessage sent, ada->endpoint->Multicast(content));
+    EXPECT_EQ(sent.id, kMessageId);
+  }
+  ASSERT_THAT(ada->endpoint->Multicast(Text("last")), IsOk());
+  EXPECT_THAT(bob->Texts(2), ElementsAre("once", "last"));
+  EXPECT_EQ(space_->root_api().GetStream(ChatStream("main"))->messages, 2u);
+}
+
+TEST_P(SendingTest, E9_ATaskGoesToOneOfItsRole) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto cy, space_->Enter("cy"));
+  constexpr std::size_t kTasks = 20;
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    ASSERT_THAT(ada->endpoint->Anycast("reviewer", Text(std::to_string(i))), IsOk());
+  }
+  // A work queue is empty once every task has been acknowledged by whoever got it.
+  const auto total = [&] { return bob->messages.Await(0).size() + cy->messages.Await(0).size(); };
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline &&
+         (total() < kTasks || space_->root_api().GetStream(TaskStream("main"))->messages > 0)) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(total(), kTasks);
+}
+
+TEST(Sending, E9_AChannelThatThePolicyDoesNotGrantIsDenied) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto space, TestSpace::Start(Mode::kAuth));
+  MW_ASSERT_OK_AND_ASSIGN(const auto narrow, space->Enter("narrow"));
+  const auto denied = narrow->endpoint->Multicast(Text("x"), "ops");
+  EXPECT_THAT(denied, StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(".ops")));
+  EXPECT_TRUE(meshwarden::IsPermissionDenied(denied.status()));
+  EXPECT_THAT(narrow->endpoint->Multicast(Text("x"), "general"), IsOk());
+}
+
+TEST(Sending, E9_WithoutASpaceTheErrorSaysSo) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto space, TestSpace::Start(Mode::kOpen));
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const NatsMessage deleted,
+                          space->root().Request("$JS.API.STREAM.DELETE.CHAT_main", "", kPatience));
+  EXPECT_THAT(deleted.payload, HasSubstr("true"));
+  EXPECT_THAT(ada->endpoint->Multicast(Text("x")),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("is the space \"main\" set up?")));
 }
 
 }  // namespace

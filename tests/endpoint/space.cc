@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "base/status.h"
@@ -138,6 +140,13 @@ absl::StatusOr<std::string> TestSpace::Post(std::string_view channel, std::strin
   return id;
 }
 
+absl::StatusOr<Presence> TestSpace::PresenceOf(std::string_view id) {
+  const std::string bucket = PresenceBucket(kSpace);
+  MW_ASSIGN_OR_RETURN(const StoredMessage record,
+                      root_api().LastMessage(BucketStream(bucket), BucketSubject(bucket, id)));
+  return DecodePresence(record.payload);
+}
+
 absl::StatusOr<std::vector<std::string>> TestSpace::FilterOf(std::string_view id) {
   MW_ASSIGN_OR_RETURN(const ConsumerInfo info, root_api().GetConsumer(ChatStream(kSpace), ChatDurable(id)));
   std::vector<std::string> channels;
@@ -146,6 +155,21 @@ absl::StatusOr<std::vector<std::string>> TestSpace::FilterOf(std::string_view id
   }
   std::sort(channels.begin(), channels.end());
   return channels;
+}
+
+bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  Collector<bool> never;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    never.Await(1, std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+std::size_t CountThreads() {
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(threads), end(threads)));
 }
 
 Content Text(std::string text) {

@@ -84,6 +84,8 @@ class TestSpace {
                                    std::string_view sender = "PEER");
   // Stores `payload` on `subject`, whatever they are.
   absl::StatusOr<std::uint64_t> Store(std::string_view subject, std::string_view payload);
+  // The record of `id` in the presence bucket.
+  absl::StatusOr<Presence> PresenceOf(std::string_view id);
   // The filter of the chat durable of `id`, as channels.
   absl::StatusOr<std::vector<std::string>> FilterOf(std::string_view id);
 
@@ -97,6 +99,11 @@ class TestSpace {
   std::unique_ptr<JetStreamApi> root_api_;
   std::unique_ptr<Process> manager_;
 };
+
+// Looks again and again until `condition` is true; false if it was not in time.
+bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds timeout = kPatience);
+// Of this process.
+std::size_t CountThreads();
 
 Content Text(std::string text);
 std::string TextOf(const MeshMessage& message);

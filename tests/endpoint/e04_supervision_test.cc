@@ -1,0 +1,170 @@
+// E4: an endpoint whose connection is lost builds itself anew.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/status_matchers.h"
+#include "tests/endpoint/space.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class SupervisionTest : public BothModes {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BothModes::SetUp());
+    MW_ASSERT_OK_AND_ASSIGN(proxy_, TcpProxy::Start(space_->broker().port()));
+    MW_ASSERT_OK_AND_ASSIGN(options_, space_->OptionsFor("bob"));
+    options_.servers = {proxy_->url()};
+    options_.retry_wait = milliseconds(300);
+    options_.ping_interval = milliseconds(500);
+    options_.connect_timeout = milliseconds(1000);
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(options_));
+    ASSERT_TRUE(bob_->AwaitConnected(true));
+  }
+  // The test's own connection may be on its way back too.
+  void PostUntilStored(const std::string& text) {
+    ASSERT_TRUE(Eventually([&] { return space_->Post("general", text).ok(); }));
+  }
+  void ExpectAllWorks(const std::string& text) {
+    EXPECT_TRUE(bob_->AwaitText(text));
+    EXPECT_TRUE(bob_->endpoint->connected());
+    EXPECT_THAT(bob_->endpoint->Multicast(Text("from bob")), IsOk());
+    EXPECT_THAT(bob_->endpoint->Unicast(bob_->endpoint->id(), Text("to myself")), IsOk());
+    EXPECT_THAT(bob_->endpoint->SetStatus(PresenceStatus::kWorking), IsOk());
+    EXPECT_THAT(bob_->endpoint->ChatFrontier(), IsOk());
+  }
+
+  std::unique_ptr<TcpProxy> proxy_;
+  EndpointOptions options_;
+  std::unique_ptr<Member> bob_;
+};
+INSTANTIATE_TEST_SUITE_P(, SupervisionTest, kBothModes, kModeName);
+
+TEST_P(SupervisionTest, E4_AServerThatWasKilledIsFoundBack) {
+  ASSERT_THAT(space_->broker().Kill(), IsOk());
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  ASSERT_THAT(space_->broker().Restart(), IsOk());
+  PostUntilStored("back");
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  ExpectAllWorks("back");
+}
+
+// Longer than any number of quick retries.
+TEST_P(SupervisionTest, E4_AServerThatStaysAwayIsFoundBack) {
+  ASSERT_THAT(space_->broker().Kill(), IsOk());
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  EXPECT_FALSE(Eventually([&] { return bob_->endpoint->connected(); }, seconds(8)));
+  const auto back = steady_clock::now();
+  ASSERT_THAT(space_->broker().Restart(), IsOk());
+  PostUntilStored("back");
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  EXPECT_LT(steady_clock::now() - back, seconds(5));
+  ExpectAllWorks("back");
+}
+
+TEST_P(SupervisionTest, E4_AHungServerIsGivenUpAndFoundBack) {
+  ASSERT_THAT(space_->broker().Stop(), IsOk());
+  const bool noticed = bob_->AwaitConnected(false);
+  ASSERT_THAT(space_->broker().Continue(), IsOk());
+  ASSERT_TRUE(noticed);
+  PostUntilStored("back");
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  ExpectAllWorks("back");
+}
+
+TEST_P(SupervisionTest, E4_AHungNetworkIsGivenUpAndFoundBack) {
+  proxy_->Hang(true);
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  PostUntilStored("meanwhile");
+  proxy_->Hang(false);
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  ExpectAllWorks("meanwhile");
+}
+
+TEST_P(SupervisionTest, E4_ACutConnectionIsReplacedAndNothingIsMissed) {
+  proxy_->Refuse(true);
+  proxy_->Cut();
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  for (int i = 0; i < 3; ++i) PostUntilStored(fmt::format("meanwhile {}", i));
+  proxy_->Refuse(false);
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  ExpectAllWorks("meanwhile 2");
+  EXPECT_THAT(bob_->Texts(3), ElementsAre("meanwhile 0", "meanwhile 1", "meanwhile 2"));
+}
+
+TEST_P(SupervisionTest, E4_AServerWithAnEmptyStoreIsReported) {
+  // Kept out until the store is empty, so that what it finds is known.
+  proxy_->Refuse(true);
+  ASSERT_THAT(space_->broker().RestartEmpty(), IsOk());
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  proxy_->Refuse(false);
+  if (GetParam() == Mode::kOpen) {
+    ASSERT_TRUE(bob_->AwaitConnected(true));
+    PostUntilStored("new world");
+    return ExpectAllWorks("new world");
+  }
+  // Nobody has made its durables again; it goes on trying.
+  EXPECT_TRUE(bob_->AwaitError("reconnect"));
+  EXPECT_FALSE(bob_->endpoint->connected());
+  EXPECT_THAT(bob_->endpoint->Multicast(Text("x")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("reconnecting")));
+}
+
+// What is told of a connection that has been replaced already must not take down the one in its place.
+TEST_P(SupervisionTest, E4_AStaleCloseDoesNothing) {
+  for (int i = 0; i < 20; ++i) {
+    std::thread cutter([&] { proxy_->Cut(); });
+    (void)bob_->endpoint->Reconnect();
+    cutter.join();
+  }
+  // With no further fault it settles, on one connection.
+  ASSERT_TRUE(Eventually([&] { return bob_->endpoint->connected(); }));
+  PostUntilStored("settled");
+  EXPECT_TRUE(bob_->AwaitText("settled"));
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  bob_->connection.Await(0);
+  const std::size_t told = bob_->connection.Await(0).size();
+  EXPECT_THAT(bob_->connection.Await(told + 2, seconds(1)), ::testing::SizeIs(::testing::Le(told + 1)));
+  EXPECT_TRUE(bob_->AwaitConnected(true));
+  EXPECT_THAT(proxy_->AwaitConnections(1, kPatience), IsOk());
+  ExpectAllWorks("settled");
+}
+
+// A publish whose acknowledgement is lost with the connection is stored once, and the call returns OK.
+TEST_P(SupervisionTest, E4_APublishCutShortIsStoredOnce) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  std::atomic<bool> stop{false};
+  std::thread cutter([&] {
+    while (!stop) {
+      proxy_->Cut();
+      (void)Eventually([&] { return stop.load(); }, milliseconds(150));
+    }
+  });
+  std::vector<std::string> sent;
+  for (int i = 0; i < 40; ++i) {
+    if (bob_->endpoint->Multicast(Text(fmt::format("{}", i))).ok()) sent.push_back(fmt::format("{}", i));
+  }
+  stop = true;
+  cutter.join();
+  EXPECT_GT(sent.size(), 0u);
+  ASSERT_TRUE(ada->AwaitText(sent.back()));
+  std::vector<std::string> got = ada->Texts(41, milliseconds(500));
+  std::erase_if(
+      got, [&](const std::string& text) { return std::find(sent.begin(), sent.end(), text) == sent.end(); });
+  EXPECT_EQ(got, sent);
+}
+
+}  // namespace
+}  // namespace meshwarden::testing

@@ -1,0 +1,145 @@
+// E12: what the first bind of a durable owes, and what a later one.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "base/status_matchers.h"
+#include "endpoint/privileged.h"
+#include "tests/endpoint/space.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class BindingTest : public BothModes {
+ protected:
+  void SetUp() override {
+    BothModes::SetUp();
+    // In open mode somebody must have made the streams before anything is stored in them.
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("ada"));
+    options.receive = false;
+    MW_ASSERT_OK_AND_ASSIGN(sender_, space_->Enter(std::move(options)));
+  }
+  // Options of a member with `channels`, provisioned so in auth mode.
+  absl::StatusOr<EndpointOptions> Configured(const std::vector<std::string>& channels) {
+    MW_ASSIGN_OR_RETURN(EndpointOptions options, space_->OptionsFor("bob"));
+    options.channels = channels;
+    if (GetParam() == Mode::kAuth) MW_RETURN_IF_ERROR(SetFilter(options.card.id, channels));
+    return options;
+  }
+  absl::Status SetFilter(const std::string& id, const std::vector<std::string>& channels) {
+    return Privileged(space_->root_api(), "main").SetChatFilterFor(id, channels);
+  }
+  void Send(const std::string& channel, const std::string& text) {
+    ASSERT_THAT(sender_->endpoint->Multicast(Text(text), channel), IsOk());
+  }
+  static std::vector<bool> Historical(Member& member) {
+    std::vector<bool> historical;
+    for (const ReceivedMessage& m : member.messages.Await(0)) historical.push_back(m.historical);
+    return historical;
+  }
+
+  std::unique_ptr<Member> sender_;
+};
+INSTANTIATE_TEST_SUITE_P(, BindingTest, kBothModes, kModeName);
+
+TEST_P(BindingTest, E12_TheFirstBindHandsOverTheHistoryOfEachChannelInOrderThenWhatComes) {
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, Configured({"ops", "general"}));
+  Send("general", "g1");
+  Send("ops", "o1");
+  Send("general", "g2");
+  Send("ops", "o2");
+  Send("quiet", "not joined");
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+  ASSERT_THAT(bob->Texts(4), ElementsAre("o1", "o2", "g1", "g2"));
+  Send("general", "g3");
+  Send("ops", "o3");
+  EXPECT_THAT(bob->Texts(6), ElementsAre("o1", "o2", "g1", "g2", "g3", "o3"));
+  EXPECT_THAT(Historical(*bob), ElementsAre(true, true, true, true, false, false));
+  EXPECT_THAT(bob->errors.Await(0), IsEmpty());
+}
+
+TEST_P(BindingTest, E12_ALaterProcessGoesOnWithoutHistory) {
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, Configured({"general"}));
+  Send("general", "old");
+  {
+    MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+    ASSERT_THAT(bob->Texts(1), ElementsAre("old"));
+    Send("general", "live");
+    ASSERT_THAT(bob->Texts(2), ElementsAre("old", "live"));
+  }
+  Send("general", "missed");
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+  Send("general", "new");
+  EXPECT_THAT(bob->Texts(2), ElementsAre("missed", "new"));
+  EXPECT_THAT(Historical(*bob), ElementsAre(false, false));
+}
+
+TEST_P(BindingTest, E12_ALaterProcessReadsTheHistoryOfChannelsItGainedOnly) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, Configured({"general"}));
+  Send("general", "g1");
+  Send("ops", "o1");
+  {
+    MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+    Send("general", "g2");
+    ASSERT_THAT(bob->Texts(2), ElementsAre("g1", "g2"));
+  }
+  options.channels = {"general", "ops"};
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+  ASSERT_THAT(bob->Texts(1), ElementsAre("o1"));
+  EXPECT_THAT(Historical(*bob), ElementsAre(true));
+  if (GetParam() == Mode::kAuth) {
+    // Its filter is not the agent's to move: it says so, and a join puts it right.
+    EXPECT_TRUE(bob->AwaitError("nothing arrives live from ops"));
+    EXPECT_THAT(*space_->FilterOf(options.card.id), ElementsAre("general"));
+    MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, bob->endpoint->JoinChannel("ops"));
+    EXPECT_TRUE(joined.joined);
+  }
+  EXPECT_THAT(*space_->FilterOf(options.card.id), ElementsAre("general", "ops"));
+  EXPECT_THAT(bob->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+  Send("ops", "o2");
+  EXPECT_THAT(bob->Texts(2), ElementsAre("o1", "o2"));
+  EXPECT_THAT(Historical(*bob), ElementsAre(true, false));
+}
+
+TEST_P(BindingTest, E12_OnlyOpenModeMovesTheFilterToTheConfiguration) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, Configured({"general", "ops"}));
+  { MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options)); }
+  options.channels = {"general"};
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+  if (GetParam() == Mode::kOpen) {
+    EXPECT_THAT(*space_->FilterOf(options.card.id), ElementsAre("general"));
+  } else {
+    EXPECT_THAT(*space_->FilterOf(options.card.id), ElementsAre("general", "ops"));
+  }
+  // Either way only what is joined is handed over.
+  Send("ops", "unwanted");
+  Send("general", "wanted");
+  EXPECT_THAT(bob->Texts(1), ElementsAre("wanted"));
+}
+
+// What is published while the history is read comes once.
+TEST_P(BindingTest, E12_NothingIsLostOrDoubledBetweenHistoryAndLive) {
+  constexpr int kEach = 300;
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, Configured({"general"}));
+  std::vector<std::string> expected;
+  for (int i = 0; i < 2 * kEach; ++i) expected.push_back(fmt::format("{}", i));
+  for (int i = 0; i < kEach; ++i) Send("general", expected[static_cast<std::size_t>(i)]);
+  std::thread publisher([&] {
+    for (int i = kEach; i < 2 * kEach; ++i) Send("general", expected[static_cast<std::size_t>(i)]);
+  });
+  const auto bob = space_->Enter(options);
+  publisher.join();
+  ASSERT_THAT(bob, IsOk());
+  EXPECT_EQ((*bob)->Texts(expected.size()), expected);
+}
+
+}  // namespace
+}  // namespace meshwarden::testing

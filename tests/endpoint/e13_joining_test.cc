@@ -1,0 +1,202 @@
+// E13, E14: joining and leaving channels.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "base/status_matchers.h"
+#include "tests/endpoint/space.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class JoiningTest : public BothModes {
+ protected:
+  void SetUp() override {
+    BothModes::SetUp();
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter("bob"));
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("ada"));
+    options.receive = false;
+    MW_ASSERT_OK_AND_ASSIGN(ada_, space_->Enter(std::move(options)));
+  }
+  void Send(const std::string& channel, const std::string& text) {
+    ASSERT_THAT(ada_->endpoint->Multicast(Text(text), channel), IsOk());
+  }
+  std::vector<std::string> Filter() {
+    return space_->FilterOf(bob_->endpoint->id()).value_or(std::vector<std::string>{});
+  }
+
+  std::unique_ptr<Member> bob_;
+  std::unique_ptr<Member> ada_;
+};
+INSTANTIATE_TEST_SUITE_P(, JoiningTest, kBothModes, kModeName);
+
+TEST_P(JoiningTest, E13_AJoinBringsTheHistoryAndThenWhatComes) {
+  Send("ops", "old 1");
+  Send("ops", "old 2");
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult first, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_TRUE(first.joined);
+  EXPECT_EQ(first.backfilled, 2u);
+  Send("ops", "new");
+  ASSERT_THAT(bob_->Texts(3), ElementsAre("old 1", "old 2", "new"));
+  const auto messages = bob_->messages.Await(3);
+  EXPECT_TRUE(messages[0].historical);
+  EXPECT_TRUE(messages[1].historical);
+  EXPECT_FALSE(messages[2].historical);
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult second, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_FALSE(second.joined);
+  EXPECT_EQ(second.backfilled, 0u);
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+  EXPECT_THAT(Filter(), ElementsAre("general", "ops"));
+  Send("general", "end");
+  EXPECT_EQ(bob_->Texts(4).size(), 4u);
+}
+
+TEST_P(JoiningTest, E13_LeavingStopsTheDeliveryAndTheLastChannelStays) {
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  EXPECT_THAT(bob_->endpoint->LeaveChannel("ops"), IsOkAndHolds(true));
+  EXPECT_THAT(bob_->endpoint->LeaveChannel("ops"), IsOkAndHolds(false));
+  EXPECT_THAT(Filter(), ElementsAre("general"));
+  Send("ops", "unheard");
+  Send("general", "heard");
+  EXPECT_THAT(bob_->Texts(1), ElementsAre("heard"));
+  const auto last = bob_->endpoint->LeaveChannel("general");
+  EXPECT_EQ(last.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(last.status().message()), HasSubstr("only channel"));
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
+  EXPECT_THAT(Filter(), ElementsAre("general"));
+}
+
+TEST_P(JoiningTest, E13_WhoeverComesBackHearsWhatWasSaidMeanwhileOnce) {
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Send("ops", "before");
+  ASSERT_THAT(bob_->Texts(1), ElementsAre("before"));
+  ASSERT_THAT(bob_->endpoint->LeaveChannel("ops"), IsOk());
+  Send("ops", "meanwhile");
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult again, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_EQ(again.backfilled, 1u);
+  EXPECT_THAT(bob_->Texts(2), ElementsAre("before", "meanwhile"));
+}
+
+TEST_P(JoiningTest, E13_AHandlerMayJoinAndLeave) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+  Member member;
+  Collector<std::string> results;
+  EndpointHandlers handlers;
+  handlers.on_message = [&](ReceivedMessage message) {
+    (void)message.settle.Ack();
+    const std::string text = TextOf(message.message);
+    if (text == "join") {
+      const auto joined = member.endpoint->JoinChannel("ops");
+      results.Add(joined.ok() ? fmt::format("joined {}", joined->backfilled) : "failed");
+    } else if (text == "leave") {
+      const auto left = member.endpoint->LeaveChannel("ops");
+      results.Add(left.ok() ? "left" : "failed");
+    } else {
+      results.Add(text);
+    }
+  };
+  MW_ASSERT_OK_AND_ASSIGN(member.endpoint, Endpoint::Make(std::move(options), std::move(handlers)));
+  ASSERT_THAT(member.endpoint->Start(), IsOk());
+  Send("ops", "history");
+  Send("general", "join");
+  ASSERT_THAT(results.Await(2), ElementsAre("joined 1", "history"));
+  Send("general", "leave");
+  EXPECT_THAT(results.Await(3), ElementsAre("joined 1", "history", "left"));
+}
+
+// A filter that moves under a busy publisher: since each join brings the history as well, all messages come
+// in the end, and each once.
+TEST_P(JoiningTest, E13_JoinsAndLeavesUnderLoadLoseAndDoubleNothing) {
+  constexpr int kRounds = 20;
+  constexpr int kMost = 20'000;  // with this many senders, the broker keeps them all
+  constexpr int kSenders = 40;
+  std::atomic<bool> stop{false};
+  std::atomic<int> sent{0};
+  std::thread publisher([&] {
+    while (!stop && sent < kMost) {
+      const std::string sender = fmt::format("PEER{}", sent % kSenders);
+      if (space_->Post("ops", fmt::format("{}", sent.load()), sender).ok()) ++sent;
+    }
+  });
+  std::string problem;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto joined = bob_->endpoint->JoinChannel("ops");
+    if (!joined.ok()) problem += fmt::format("join {}: {} ", round, MessageOf(joined.status()));
+    const int from = sent;
+    fprintf(stderr, "DBG %d %ld sent %d got %zu backfilled %zu\n", round, (long)std::chrono::steady_clock::now().time_since_epoch().count()/1000000%1000000, from, bob_->messages.Await(0).size(), joined.ok() ? joined->backfilled : 0);
+    while (sent < std::min(from + 20, kMost)) std::this_thread::yield();
+    if (round == kRounds - 1) break;
+    const auto left = bob_->endpoint->LeaveChannel("ops");
+    if (!left.ok()) problem += fmt::format("leave {}: {} ", round, MessageOf(left.status()));
+  }
+  stop = true;
+  publisher.join();
+  ASSERT_EQ(problem, "");
+  Send("ops", "end");
+  fprintf(stderr, "DBG end %ld sent %d got %zu\n", (long)std::chrono::steady_clock::now().time_since_epoch().count()/1000000%1000000, sent.load(), bob_->messages.Await(0).size());
+  const auto count = static_cast<std::size_t>(sent) + 1;
+  EXPECT_EQ(bob_->Texts(count).size(), count);
+  ASSERT_TRUE(bob_->AwaitText("end"));
+  std::map<std::string, int> times;
+  for (const ReceivedMessage& message : bob_->messages.Await(0)) ++times[TextOf(message.message)];
+  for (int i = 0; i < sent; ++i) EXPECT_EQ(times[fmt::format("{}", i)], 1) << i;
+}
+
+TEST_P(JoiningTest, E13_WhatIsNoChannelIsRefused) {
+  for (const std::string bad : {"", "a..b", "foo/bar", "a b", "a.>.b"}) {
+    EXPECT_EQ(bob_->endpoint->JoinChannel(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+  EXPECT_THAT(Filter(), ElementsAre("general"));
+}
+
+class MediatedTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter("bob"));
+  }
+  void ExpectUnchanged() {
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
+    EXPECT_THAT(*space_->FilterOf(bob_->endpoint->id()), ElementsAre("general"));
+    ASSERT_THAT(space_->Post("secret", "unheard"), IsOk());
+    ASSERT_THAT(space_->Post("general", "heard"), IsOk());
+    EXPECT_THAT(bob_->Texts(1), ElementsAre("heard"));
+  }
+  std::unique_ptr<TestSpace> space_;
+  std::unique_ptr<Member> bob_;
+};
+
+TEST_F(MediatedTest, E13_ARefusedJoinLeavesAllAsItWasAndGivesTheManagersReason) {
+  ASSERT_THAT(space_->StartManager(), IsOk());
+  const auto refused = bob_->endpoint->JoinChannel("secret");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("secret"));
+  ExpectUnchanged();
+}
+
+TEST_F(MediatedTest, E14_WithoutAManagerTheSetIsFixed) {
+  const auto refused = bob_->endpoint->JoinChannel("ops");
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                ::testing::Eq("cannot change channels at runtime: no privileged provisioner "
+                                              "(manager) is serving the mesh — this session is fixed to its "
+                                              "boot subscribe set")));
+  ExpectUnchanged();
+  // It comes back, and all is well.
+  ASSERT_THAT(space_->StartManager(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+}
+
+}  // namespace
+}  // namespace meshwarden::testing
