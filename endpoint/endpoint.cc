@@ -150,8 +150,6 @@ absl::Status Endpoint::Tap(std::string_view pattern, std::function<void(const Ta
   return core_->Tap(pattern, std::move(handler));
 }
 
-bool IsPermissionDenied(const absl::Status& status) { return absl::IsPermissionDenied(status); }
-
 bool IsReachable(const std::vector<std::string>& servers, std::chrono::milliseconds timeout) {
   const Cancellation never;
   for (const std::string& server : servers) {

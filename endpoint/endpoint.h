@@ -16,7 +16,7 @@
 // channels stay. Meanwhile calls fail with "reconnecting — try again shortly". Stop() ends it for good.
 //
 // Errors: FailedPrecondition (not started, stopped), Unavailable (reconnecting; or nobody serves the request:
-// see IsNoResponders), PermissionDenied (the credential does not allow it: see IsPermissionDenied),
+// see IsNoResponders), PermissionDenied (the credential does not allow it: see absl::IsPermissionDenied),
 // DeadlineExceeded (no answer in time: whether it was carried out is unknown), InvalidArgument, NotFound.
 #pragma once
 
@@ -154,9 +154,6 @@ class Endpoint {
   explicit Endpoint(std::shared_ptr<EndpointCore> core);
   std::shared_ptr<EndpointCore> core_;
 };
-
-// True for a refusal by the broker's permissions, as opposed to nobody answering or no answer in time.
-bool IsPermissionDenied(const absl::Status& status);
 
 // Whether a server listens at one of `servers`. One that refuses our login is reachable too.
 bool IsReachable(const std::vector<std::string>& servers, std::chrono::milliseconds timeout);

@@ -107,8 +107,8 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
 }
 
 absl::Status ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
-  // The broker had let go of it, and it was made anew, perhaps by an attempt whose end was not learnt. What it
-  // would have delivered since is read from the history, whatever the replay policy says to newcomers.
+  // The broker had let go of it, and it was made anew, perhaps by an attempt whose end was not learnt. What
+  // it would have delivered since is read from the history, whatever the replay policy says to newcomers.
   if (!options_.auth && (durable.made || durable.info.delivered_consumer_seq == 0)) {
     channels_.OweSince(delivered_, frontier);
   }
@@ -221,15 +221,8 @@ absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
   }
   Settle(name, /*joining=*/true, /*known=*/true);
   channels_.Join(name);
-  // What was published while the filter moved may lie below what the durable has delivered: it is history
-  // too.
-  absl::StatusOr<std::uint64_t> after = Frontier();
-  const std::uint64_t until = after.ok() ? std::max(before, *after) : before;
-  const absl::StatusOr<bool> noted = NoteHistory(name, until);
-  if (!noted.ok()) {
-    options_.on_error(Annotate(noted.status(), fmt::format("no history of channel \"{}\"", name)));
-  } else if (*noted) {
-    channels_.Arm(name, until);
+  if (const absl::Status noted = NoteJoined(name, before); !noted.ok()) {
+    options_.on_error(Annotate(noted, fmt::format("no history of channel \"{}\"", name)));
   }
   return true;
 }
@@ -250,6 +243,24 @@ absl::StatusOr<bool> ChatMembership::Leave(std::string_view channel) {
   if (!status.ok()) return status;
   channels_.Leave(name);
   return true;
+}
+
+// What was published while the filter moved may lie below what the durable has delivered: it is history too,
+// so that is read up to the frontier of now. Asked again on the next connection if this one is lost.
+absl::Status ChatMembership::NoteJoined(const std::string& channel, std::uint64_t before) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + options_.move_timeout;
+  while (true) {
+    absl::StatusOr<std::uint64_t> after = Frontier();
+    absl::Status status = after.status();
+    if (status.ok()) {
+      const std::uint64_t until = std::max(before, *after);
+      const absl::StatusOr<bool> noted = NoteHistory(channel, until);
+      if (noted.ok() && *noted) channels_.Arm(channel, until);
+      status = noted.status();
+    }
+    if (!OutcomeUnknown(status)) return status;
+    if (std::chrono::steady_clock::now() >= deadline || !options_.await_live(deadline).ok()) return status;
+  }
 }
 
 // What the last move leaves behind. A move that went through says the whole filter, so it also settles an

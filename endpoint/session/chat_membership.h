@@ -77,6 +77,7 @@ class ChatMembership {
 
   // Up to `frontier`. True if there is some that may be read.
   absl::StatusOr<bool> NoteHistory(const std::string& channel, std::uint64_t frontier);
+  absl::Status NoteJoined(const std::string& channel, std::uint64_t before);
   absl::StatusOr<std::uint64_t> Frontier();
 
   absl::Status Move(const std::vector<std::string>& channels);

@@ -160,7 +160,7 @@ TEST(AuthStartTest, E2_CredsOfAnotherSpaceAreRefused) {
   MW_ASSERT_OK_AND_ASSIGN(const auto ada, here->Make(options));
   const auto begin = steady_clock::now();
   const absl::Status refused = ada->endpoint->Start();
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(refused)) << refused;
+  EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
   EXPECT_LT(steady_clock::now() - begin, seconds(3));
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/status_matchers.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -32,6 +33,11 @@ class SupervisionTest : public BothModes {
     options_.connect_timeout = milliseconds(1000);
     MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(options_));
     ASSERT_TRUE(bob_->AwaitConnected(true));
+    // What the broker sends to a connection that it does not know to be dead comes again after this.
+    MW_ASSERT_OK_AND_ASSIGN(ConsumerInfo durable, space_->root_api().GetConsumer(
+                                                      ChatStream("main"), ChatDurable(bob_->endpoint->id())));
+    durable.config.ack_wait = seconds(2);
+    ASSERT_THAT(space_->root_api().UpdateConsumer(ChatStream("main"), durable.config), IsOk());
   }
   // The test's own connection may be on its way back too.
   void PostUntilStored(const std::string& text) {

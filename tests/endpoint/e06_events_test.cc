@@ -125,7 +125,7 @@ TEST_F(DenialTest, E6_ADeniedServiceIsReported) {
 TEST_F(DenialTest, E6_ADeniedPublishIsToldToItsCallerOnly) {
   MW_ASSERT_OK_AND_ASSIGN(const auto narrow, space_->Enter("narrow"));
   const auto sent = narrow->endpoint->Multicast(Text("x"), "ops");
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(sent.status())) << sent.status();
+  EXPECT_TRUE(absl::IsPermissionDenied(sent.status())) << sent.status();
   EXPECT_THAT(std::string(sent.status().message()), HasSubstr("publish to"));
   EXPECT_THAT(std::string(sent.status().message()), HasSubstr(".ops"));
 }

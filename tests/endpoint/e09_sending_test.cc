@@ -191,7 +191,7 @@ TEST(Sending, E9_AChannelThatThePolicyDoesNotGrantIsDenied) {
   MW_ASSERT_OK_AND_ASSIGN(const auto narrow, space->Enter("narrow"));
   const auto denied = narrow->endpoint->Multicast(Text("x"), "ops");
   EXPECT_THAT(denied, StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(".ops")));
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(denied.status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(denied.status()));
   EXPECT_THAT(narrow->endpoint->Multicast(Text("x"), "general"), IsOk());
 }
 

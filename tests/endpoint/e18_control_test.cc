@@ -132,7 +132,7 @@ TEST_P(ControlTest, E18_NobodyServingIsToldFromATimeOutAndFromADenial) {
   const absl::Status nobody = asker->endpoint->RequestControl("nobody", "op", Json::object()).status();
   EXPECT_THAT(nobody, StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_TRUE(IsNoResponders(nobody));
-  EXPECT_FALSE(meshwarden::IsPermissionDenied(nobody));
+  EXPECT_FALSE(absl::IsPermissionDenied(nobody));
 
   std::promise<void> release;
   ASSERT_THAT(server->endpoint->ServeControl(
@@ -148,7 +148,7 @@ TEST_P(ControlTest, E18_NobodyServingIsToldFromATimeOutAndFromADenial) {
   release.set_value();
   EXPECT_THAT(late, StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_FALSE(IsNoResponders(late));
-  EXPECT_FALSE(meshwarden::IsPermissionDenied(late));
+  EXPECT_FALSE(absl::IsPermissionDenied(late));
   EXPECT_GE(waited, kShort);
 }
 
@@ -335,13 +335,13 @@ class AgentControlTest : public ::testing::Test {
 TEST_F(AgentControlTest, E18_AnAgentIsDeniedAServiceThatItHasNoCapabilityFor) {
   MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
   const absl::Status denied = ada->endpoint->RequestControl("manager", "op", Json::object()).status();
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(denied)) << denied;
+  EXPECT_TRUE(absl::IsPermissionDenied(denied)) << denied;
   EXPECT_FALSE(IsNoResponders(denied));
   EXPECT_THAT(std::string(denied.message()), HasSubstr("cotal.main.ctl.manager." + ada->endpoint->id()));
   // Its own service it may ask; nobody serves it here.
   const absl::Status nobody = ada->endpoint->RequestControl("self", "op", Json::object()).status();
   EXPECT_TRUE(IsNoResponders(nobody)) << nobody;
-  EXPECT_FALSE(meshwarden::IsPermissionDenied(nobody));
+  EXPECT_FALSE(absl::IsPermissionDenied(nobody));
 }
 
 TEST_F(AgentControlTest, E18_AnAgentThatServesIsTold) {

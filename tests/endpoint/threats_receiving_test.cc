@@ -145,9 +145,9 @@ TEST_F(ReceivingThreats, T9_TheLibraryReadsNobodyElsesMailNorTasks) {
   ASSERT_TRUE(victim_->AwaitText("private"));
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("narrow"));
   MW_ASSERT_OK_AND_ASSIGN(const auto spy, space_->Enter(options));
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(spy->endpoint->DmHistory(victim(), 10).status()));
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(spy->endpoint->RecallChannel("ops", 0).status()));
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(spy->endpoint->ListMembers(std::nullopt).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(spy->endpoint->DmHistory(victim(), 10).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(spy->endpoint->RecallChannel("ops", 0).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(spy->endpoint->ListMembers(std::nullopt).status()));
   Collector<Tapped> tapped;
   (void)spy->endpoint->Tap("inst.>", [&](const Tapped& message) { tapped.Add(message); });
   EXPECT_TRUE(spy->AwaitError("inst"));
@@ -160,7 +160,7 @@ TEST_F(ReceivingThreats, T9_TheLibraryReadsNobodyElsesMailNorTasks) {
   // A role that the credential does not have.
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions pretender, space_->OptionsFor("narrow"));
   pretender.card.role = "reviewer";
-  EXPECT_TRUE(meshwarden::IsPermissionDenied(space_->Enter(pretender).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(space_->Enter(pretender).status()));
   // Control: one who may read it all.
   MW_ASSERT_OK_AND_ASSIGN(const auto read, [&]() -> absl::StatusOr<StoredMessage> {
     return space_->root_api().LastMessage("DM_main", UnicastSubject("main", victim(), other()));
