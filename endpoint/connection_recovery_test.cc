@@ -402,7 +402,7 @@ TEST_F(BindingTest, BindThatFailsIsTriedAgain) {
   ASSERT_THAT(broker_->Restart(), IsOk());
   EXPECT_THAT(states_.Await(3), ElementsAre(true, false, true));
   const std::vector<std::string> rebinding(calls_.Await(12));
-  EXPECT_THAT(rebinding, ElementsAre("bind", "up", "down", "unbind",                      //
+  EXPECT_THAT(rebinding, ElementsAre("bind", "up", "down", "unbind",                        //
                                      "bind", "unbind", "bind", "unbind", "bind", "unbind",  //
                                      "bind", "up"));
   EXPECT_TRUE(errors_.AwaitAny(
@@ -439,9 +439,8 @@ TEST_F(BindingTest, ClosingEndsABindThatBlocks) {
   };
   MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(BindingOptions()));
   block = true;
-  std::thread asking([&] {
-    EXPECT_THAT(connection_->Reconnect(), StatusIs(absl::StatusCode::kFailedPrecondition));
-  });
+  std::thread asking(
+      [&] { EXPECT_THAT(connection_->Reconnect(), StatusIs(absl::StatusCode::kFailedPrecondition)); });
   ASSERT_TRUE(calls_.AwaitAny([](const std::string& call) { return call == "unbind"; }));
   ASSERT_EQ(calls_.Await(5).back(), "bind");
   const auto begin = steady_clock::now();

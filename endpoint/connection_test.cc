@@ -360,7 +360,8 @@ TEST_F(ConnectionTest, IdMakesTheInboxPrefix) {
 }
 
 TEST_F(ConnectionTest, TokenLogsIn) {
-  MW_ASSERT_OK_AND_ASSIGN(const auto guarded, TestBroker::Start({.config = "authorization { token: secret }"}));
+  MW_ASSERT_OK_AND_ASSIGN(const auto guarded,
+                          TestBroker::Start({.config = "authorization { token: secret }"}));
   ConnectionOptions options;
   options.servers = {guarded->url()};
   options.token = std::make_shared<const Secret>(Secret::CopyOf("secret"));
@@ -383,9 +384,9 @@ TEST_F(ConnectionTest, UserAndPasswordLogIn) {
 TEST_F(ConnectionTest, WhatIsPublishedSoonArrivesByItself) {
   const auto connection = MustOpen();
   Collector<std::string> received;
-  MW_ASSERT_OK_AND_ASSIGN(const auto subscription, connection->Subscribe("a", "", [&](const NatsMessage& message) {
-    received.Add(message.payload);
-  }));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto subscription,
+      connection->Subscribe("a", "", [&](const NatsMessage& message) { received.Add(message.payload); }));
   ASSERT_THAT(connection->PublishSoon("a", "1"), IsOk());
   EXPECT_THAT(received.Await(1), ElementsAre("1"));
   ASSERT_THAT(connection->PublishSoon("a", "2"), IsOk());
@@ -417,7 +418,8 @@ TEST_F(ConnectionTest, RequestCarriesHeaders) {
   MW_ASSERT_OK_AND_ASSIGN(
       const NatsMessage answer,
       connection->RequestMessage(
-          {.subject = "echo", .reply = "overwritten", .payload = "x", .headers = {{"Nats-Msg-Id", "7"}}}, kTimeout));
+          {.subject = "echo", .reply = "overwritten", .payload = "x", .headers = {{"Nats-Msg-Id", "7"}}},
+          kTimeout));
   EXPECT_EQ(answer.payload, "x");
   EXPECT_THAT(answer.headers, ElementsAre(Pair("Nats-Msg-Id", "7")));
   EXPECT_THAT(connection->RequestMessage(

@@ -211,7 +211,8 @@ absl::StatusOr<std::vector<ChannelMembers>> EndpointCore::ListMembers(
   }
   const std::vector<Presence> roster = roster_.List();
   std::vector<ChannelMembers> list;
-  for (auto& [name, members] : ids) {
+  for (const auto& [name, ids_there] : ids) {
+    const std::set<std::string>& members = ids_there;
     ChannelMembers entry{.channel = name, .ids = {members.begin(), members.end()}, .present = {}};
     std::copy_if(roster.begin(), roster.end(), std::back_inserter(entry.present), [&](const Presence& peer) {
       return peer.status != PresenceStatus::kOffline && members.contains(peer.card.id);

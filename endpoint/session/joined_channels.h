@@ -55,8 +55,8 @@ class JoinedChannels {
   void Leave(std::string_view channel);
 
   // Backfills, at most one of a channel; adding one again replaces it. Progress moves next_seq and clears
-  // `since`. Progress and FinishBackfill do nothing if the channel no longer has the one that ends at `until`:
-  // it was left meanwhile, and perhaps joined again.
+  // `since`. Progress and FinishBackfill do nothing if the channel no longer has the one that ends at
+  // `until`: it was left meanwhile, and perhaps joined again.
   void AddBackfill(PendingBackfill backfill);
   std::vector<PendingBackfill> Backfills() const;
   void Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until);

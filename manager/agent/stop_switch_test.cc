@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <future>
 
@@ -54,8 +55,8 @@ TEST_F(StopSwitchTest, FinishingWaitsForTheStop) {
 }
 
 TEST_F(StopSwitchTest, WhatStopsMayRequestAgain) {
-  StopSwitch* self = nullptr;
-  StopSwitch stop(signals_, [&] { self->Request(); });
+  std::atomic<StopSwitch*> self = nullptr;
+  StopSwitch stop(signals_, [&] { self.load()->Request(); });
   self = &stop;
   stop.Finish();
 }

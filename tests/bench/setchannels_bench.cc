@@ -165,7 +165,8 @@ absl::Status Run() {
   fmt::print("manager with that policy: {:.1f} MB resident\n",
              static_cast<double>(manager->ResidentBytes()) / 1e6);
   fmt::print("\nconnections  through       rate/s    p50 ms    p99 ms   (medians of {} rounds)\n", kRounds);
-  for (const std::size_t connections : {1, 8, 32}) MW_RETURN_IF_ERROR(CompareAt(*mesh, connections));
+  for (const std::size_t connections : {std::size_t{1}, std::size_t{8}, std::size_t{32}})
+    MW_RETURN_IF_ERROR(CompareAt(*mesh, connections));
 
   for (int i = 0; i < kProvisionedAgents; ++i) {
     MW_ASSIGN_OR_RETURN(TestAgent agent, mesh->Provision("bench"));

@@ -135,7 +135,6 @@ TEST_P(JoiningTest, E13_JoinsAndLeavesUnderLoadLoseAndDoubleNothing) {
     const auto joined = bob_->endpoint->JoinChannel("ops");
     if (!joined.ok()) problem += fmt::format("join {}: {} ", round, MessageOf(joined.status()));
     const int from = sent;
-    fprintf(stderr, "DBG %d %ld sent %d got %zu backfilled %zu\n", round, (long)std::chrono::steady_clock::now().time_since_epoch().count()/1000000%1000000, from, bob_->messages.Await(0).size(), joined.ok() ? joined->backfilled : 0);
     while (sent < std::min(from + 20, kMost)) std::this_thread::yield();
     if (round == kRounds - 1) break;
     const auto left = bob_->endpoint->LeaveChannel("ops");
@@ -145,7 +144,6 @@ TEST_P(JoiningTest, E13_JoinsAndLeavesUnderLoadLoseAndDoubleNothing) {
   publisher.join();
   ASSERT_EQ(problem, "");
   Send("ops", "end");
-  fprintf(stderr, "DBG end %ld sent %d got %zu\n", (long)std::chrono::steady_clock::now().time_since_epoch().count()/1000000%1000000, sent.load(), bob_->messages.Await(0).size());
   const auto count = static_cast<std::size_t>(sent) + 1;
   EXPECT_EQ(bob_->Texts(count).size(), count);
   ASSERT_TRUE(bob_->AwaitText("end"));

@@ -147,7 +147,8 @@ class LifeCycleStressTest : public BothModes {
     }
     for (std::size_t i = 0; i < seats_.size(); ++i) {
       const std::string text = fmt::format("from {}", kNames[i]);
-      ASSERT_TRUE(Eventually([&] { return seats_[i]->Now()->endpoint->Multicast(Text(text), "general").ok(); }));
+      ASSERT_TRUE(
+          Eventually([&] { return seats_[i]->Now()->endpoint->Multicast(Text(text), "general").ok(); }));
       for (std::size_t other = 0; other < seats_.size(); ++other) {
         if (other == i) continue;
         EXPECT_TRUE(seats_[other]->Now()->AwaitText(text)) << kNames[other] << " does not hear " << kNames[i];
@@ -164,7 +165,8 @@ INSTANTIATE_TEST_SUITE_P(, LifeCycleStressTest, kBothModes, kModeName);
 
 TEST_P(LifeCycleStressTest, RandomCallsAndFaultsLeaveAllWell) {
   // Another one: --gtest_random_seed=N.
-  const auto seed = kSeed + static_cast<unsigned>(kThreads * ::testing::UnitTest::GetInstance()->random_seed());
+  const auto seed =
+      kSeed + static_cast<unsigned>(kThreads * ::testing::UnitTest::GetInstance()->random_seed());
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < kThreads; ++i) {
