@@ -249,13 +249,13 @@ void EndpointCore::Stop() {
     if (!events_.IsCurrent() && !services_.IsCurrent()) AwaitStopEnd();
     return;
   }
-  events_.WakeWaiters();
+  // What waits is given back before the goodbye, and nothing more is handed over.
+  events_.Drop();
+  services_.Drop();
   if (session != nullptr) session->Cancel();
   own_presence_.SetStatus(PresenceStatus::kOffline);
   if (connection != nullptr) SayGoodbye(*connection);
   session.reset();
-  events_.Drop();
-  services_.Drop();
   const TimePoint grace = std::chrono::steady_clock::now() + kStopStep;
   events_.AwaitIdle(grace);
   services_.AwaitIdle(grace);

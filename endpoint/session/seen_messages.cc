@@ -43,16 +43,19 @@ SeenMessages::Key SeenMessages::KeyOf(std::string_view sender, std::string_view 
   return key;
 }
 
-void SeenMessages::TakeSlot(const Key& key, StoredAt at) {
+std::size_t SeenMessages::TakeSlot(const Key& key) {
+  const std::size_t slot = next_;
+  next_ = (next_ + 1) % capacity_;
   if (order_.size() < capacity_) {
     order_.push_back(key);
-  } else {
-    const auto previous = entries_.find(order_[next_]);
-    if (previous != entries_.end() && previous->second.slot == next_) entries_.erase(previous);
-    order_[next_] = key;
+    return slot;
   }
-  entries_[key] = Entry{.at = at, .state = State::kHeld, .again = false, .slot = next_};
-  next_ = (next_ + 1) % capacity_;
+  const auto previous = entries_.find(order_[slot]);
+  if (previous != entries_.end() && previous->second.slot == slot && order_[slot] != key) {
+    entries_.erase(previous);
+  }
+  order_[slot] = key;
+  return slot;
 }
 
 SeenMessages::Verdict SeenMessages::Admit(std::string_view sender, std::string_view id, StoredAt at) {
@@ -60,11 +63,15 @@ SeenMessages::Verdict SeenMessages::Admit(std::string_view sender, std::string_v
   MutexLock lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
-    TakeSlot(key, at);
+    const std::size_t slot = TakeSlot(key);
+    entries_[key] = Entry{.at = at, .state = State::kHeld, .again = false, .slot = slot};
     return Verdict::kNew;
   }
   Entry& entry = found->second;
   if (entry.at != at) return Verdict::kCopy;
+  // Its acknowledgement may be lost again, and it come again: it is young once more. Nothing else is let go
+  // of here but the oldest.
+  entry.slot = TakeSlot(key);
   if (entry.state == State::kHeld) return Verdict::kHeld;
   if (entry.state == State::kSettled) return Verdict::kSettled;
   entry.state = State::kHeld;

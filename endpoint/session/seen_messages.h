@@ -28,7 +28,7 @@ struct StoredAt {
 
 class SeenMessages {
  public:
-  explicit SeenMessages(std::size_t capacity = 32'768);
+  explicit SeenMessages(std::size_t capacity = 65'536);
 
   enum class Verdict {
     kNew,      // first met, or let go of by Forget: hand it over; it is held now
@@ -58,7 +58,7 @@ class SeenMessages {
     std::size_t slot = 0;  // of order_: a key that was forgotten and came again has left an older slot behind
   };
   Key KeyOf(std::string_view sender, std::string_view id) const;
-  void TakeSlot(const Key& key, StoredAt at) MW_REQUIRES(mutex_);
+  std::size_t TakeSlot(const Key& key) MW_REQUIRES(mutex_);
 
   // Constant after construction.
   const std::size_t capacity_;

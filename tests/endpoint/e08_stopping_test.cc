@@ -242,9 +242,15 @@ TEST_P(StoppingTest, E8_WhatWaitedIsGivenBack) {
   }));
   ASSERT_THAT(first->ChatFrontier(), IsOk());
   std::thread stopper([&] { first->Stop(); });
-  ASSERT_TRUE(Eventually([&] { return !first->connected(); }));
+  // The goodbye comes after what waited has been given back.
+  const bool said_goodbye = Eventually([&] {
+    const auto record = space_->root_api().LastMessage("KV_cotal_presence_main",
+                                                       "$KV.cotal_presence_main." + options.card.id);
+    return record.ok() && record->payload.find("offline") != std::string::npos;
+  });
   release.Add(true);
   stopper.join();
+  EXPECT_TRUE(said_goodbye);
   first.reset();
   const auto begin = steady_clock::now();
   MW_ASSERT_OK_AND_ASSIGN(const auto second, space_->Enter(options));
