@@ -59,6 +59,8 @@ class FilterMove : public std::enable_shared_from_this<FilterMove> {
       return AdoptConfiguration(std::move(status));
     // The answer is lost, not necessarily the move.
     if (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) return ReadBack(std::move(status));
+    // Just restarted, a broker answers the first update of a durable with the filters of before.
+    if (absl::IsInternal(status)) return ReadBack(std::move(status));
     done_(std::move(status));
   }
 
