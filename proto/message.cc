@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "proto/unknown_fields.h"
+#include "proto/uuid.h"
 
 namespace meshwarden {
 namespace {
@@ -29,17 +30,6 @@ const char* KeyOf(Delivery delivery) {
   return "toService";
 }
 
-// Eight, four, four, four and twelve hexadecimal digits.
-bool IsUuid(std::string_view text) {
-  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  if (text.size() != kShape.size()) return false;
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    const bool digit = std::string_view("0123456789abcdefABCDEF").find(text[i]) != std::string_view::npos;
-    if (kShape[i] == 'x' ? !digit : text[i] != '-') return false;
-  }
-  return true;
-}
-
 absl::StatusOr<Destination> DecodeDestination(const Json& object) {
   std::optional<Destination> found;
   for (Delivery delivery : {Delivery::kChannel, Delivery::kDm, Delivery::kAnycast}) {
@@ -54,7 +44,7 @@ absl::StatusOr<Destination> DecodeDestination(const Json& object) {
 }
 
 absl::StatusOr<Part> DecodePart(const Json& object) {
-  if (!object.is_object()) return Wrong("a part must be an object");
+  if (!object.is_object()) return Wrong("must be an object such as {\"kind\":\"text\",\"text\":\"hello\"}");
   Part part;
   MW_ASSIGN_OR_RETURN(part.kind, RequiredString(object, "kind"));
   if (part.kind.empty()) return Wrong("field \"kind\" must not be empty");
@@ -70,19 +60,6 @@ absl::StatusOr<Part> DecodePart(const Json& object) {
     part.unknown = UnknownFields(object, {"kind"});
   }
   return part;
-}
-
-absl::StatusOr<std::vector<Part>> DecodeParts(const Json& object) {
-  const auto list = object.find("parts");
-  if (list == object.end() || !list->is_array()) return Wrong("field \"parts\" must be a list");
-  std::vector<Part> parts;
-  parts.reserve(list->size());
-  for (const Json& item : *list) {
-    absl::StatusOr<Part> part = DecodePart(item);
-    if (!part.ok()) return Annotate(part.status(), fmt::format("part {}", parts.size()));
-    parts.push_back(*std::move(part));
-  }
-  return parts;
 }
 
 Json EncodePart(const Part& part) {
@@ -129,6 +106,19 @@ Part Part::Data(Json data) {
   part.kind = kDataKind;
   part.data = std::move(data);
   return part;
+}
+
+absl::StatusOr<std::vector<Part>> DecodeParts(const Json& object) {
+  const auto list = object.find("parts");
+  if (list == object.end() || !list->is_array()) return Wrong("field \"parts\" must be a list of objects");
+  std::vector<Part> parts;
+  parts.reserve(list->size());
+  for (const Json& item : *list) {
+    absl::StatusOr<Part> part = DecodePart(item);
+    if (!part.ok()) return Annotate(part.status(), fmt::format("part {}", parts.size()));
+    parts.push_back(*std::move(part));
+  }
+  return parts;
 }
 
 absl::StatusOr<MeshMessage> DecodeMessage(std::string_view payload) {

@@ -9,9 +9,11 @@ namespace meshwarden {
 namespace {
 
 using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr std::string_view kMulticast =
@@ -95,10 +97,33 @@ TEST(MessageTest, MissingAndOddFieldsAreNamed) {
 TEST(MessageTest, OddPartsAreNamed) {
   ExpectRefused("parts", "", "field \"parts\" must be a list");
   ExpectRefused("parts", "{}", "field \"parts\" must be a list");
-  ExpectRefused("parts", R"([{"kind":"text","text":"a"},7])", "part 1: a part must be an object");
+  ExpectRefused("parts", R"([{"kind":"text","text":"a"},7])", "part 1: must be an object such as");
   ExpectRefused("parts", R"([{"kind":""}])", "part 0: field \"kind\" must not be empty");
   ExpectRefused("parts", R"([{"kind":"text"}])", "part 0: field \"text\" must be a string");
   ExpectRefused("parts", R"([{"kind":"data"}])", "part 0: field \"data\" must be there");
+}
+
+TEST(DecodePartsTest, PartsOfAnyObjectAreRead) {
+  const Json object = Json::parse(R"({"x":1,"parts":[{"kind":"text","text":"hi","lang":"en"},)"
+                                  R"({"kind":"data","data":[2]},{"kind":"com.example.image","text":7}]})");
+  MW_ASSERT_OK_AND_ASSIGN(const std::vector<Part> parts, DecodeParts(object));
+  Part hi = Part::Text("hi");
+  hi.unknown = Json({{"lang", "en"}});
+  Part image;
+  image.kind = "com.example.image";
+  image.unknown = Json({{"text", 7}});
+  EXPECT_THAT(parts, ElementsAre(hi, Part::Data(Json::array({2})), image));
+  EXPECT_THAT(DecodeParts(Json({{"parts", Json::array()}})), IsOkAndHolds(IsEmpty()));
+}
+
+TEST(DecodePartsTest, WhatIsOddIsNamed) {
+  const auto expect_refused = [](const char* object, const std::string& why) {
+    EXPECT_THAT(DecodeParts(Json::parse(object)), StatusIs(kInvalid, why)) << object;
+  };
+  expect_refused(R"({})", "field \"parts\" must be a list of objects");
+  expect_refused(R"({"parts":null})", "field \"parts\" must be a list of objects");
+  expect_refused(R"({"parts":["x"]})", R"(part 0: must be an object such as {"kind":"text","text":"hello"})");
+  expect_refused(R"({"parts":[{"kind":"a"},{}]})", "part 1: field \"kind\" must be a string");
 }
 
 TEST(MessageTest, SizeDepthAndNumberOfValuesAreBounded) {

@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include <array>
+#include <cstddef>
 
 namespace meshwarden {
 
@@ -16,6 +17,17 @@ std::string NewUuid() {
   return fmt::format("{:02x}-{:02x}-{:02x}-{:02x}-{:02x}", fmt::join(b.begin(), b.begin() + 4, ""),
                      fmt::join(b.begin() + 4, b.begin() + 6, ""), fmt::join(b.begin() + 6, b.begin() + 8, ""),
                      fmt::join(b.begin() + 8, b.begin() + 10, ""), fmt::join(b.begin() + 10, b.end(), ""));
+}
+
+bool IsUuid(std::string_view text) {
+  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
+  if (text.size() != kShape.size()) return false;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const bool digit = kDigits.find(text[i]) != std::string_view::npos;
+    if (kShape[i] == 'x' ? !digit : text[i] != '-') return false;
+  }
+  return true;
 }
 
 }  // namespace meshwarden

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <string_view>
 
 namespace meshwarden {
 namespace {
@@ -13,6 +14,24 @@ TEST(NewUuidTest, HasTheFormOfAVersion4Uuid) {
 }
 
 TEST(NewUuidTest, TwoAreNotTheSame) { EXPECT_NE(NewUuid(), NewUuid()); }
+
+TEST(IsUuidTest, EitherCaseAndEveryVersionIsOne) {
+  EXPECT_TRUE(IsUuid("bdd096e1-5303-4525-9c5e-b3111287a323"));
+  EXPECT_TRUE(IsUuid("BDD096E1-5303-4525-9C5E-B3111287A323"));
+  EXPECT_TRUE(IsUuid("00000000-0000-0000-0000-000000000000"));
+  EXPECT_TRUE(IsUuid(NewUuid()));
+}
+
+TEST(IsUuidTest, AnotherShapeIsNone) {
+  for (const std::string_view text :
+       {"", "bdd096e1", "bdd096e1-5303-4525-9c5e-b3111287a32", "bdd096e1-5303-4525-9c5e-b3111287a3233",
+        "bdd096e1-5303-4525-9c5e-b3111287a323\n", "bdd096e1-5303-4525-9c5e-b3111287a32g",
+        "bdd096e1x5303-4525-9c5e-b3111287a323", "bdd096e15-303-4525-9c5e-b3111287a323",
+        "bdd096e1-5303-4525-9c5e-b3111287a32-", "{bdd096e-5303-4525-9c5e-b3111287a32}"}) {
+    EXPECT_FALSE(IsUuid(text)) << text;
+  }
+  EXPECT_FALSE(IsUuid(std::string_view("bdd096e1-5303-4525-9c5e-b3111287a32\0", 36)));
+}
 
 }  // namespace
 }  // namespace meshwarden
