@@ -144,10 +144,13 @@ class Endpoint {
   absl::StatusOr<ControlReply> RequestControl(std::string_view service, std::string_view op, Json args,
                                               std::chrono::milliseconds timeout = std::chrono::seconds(5));
   // Serves `service` until Stop(), in the queue group named after it. The request's sender has been checked.
-  // An error, or a std::exception, becomes the reply {ok: false, error}.
+  // An error, or a std::exception, becomes the reply {ok: false, error}. Returns once the broker has the
+  // subscription. OK also where it does not say so within `request_timeout`, and at once where there is no
+  // connection: each that comes up takes the subscription there. A refusal by the broker goes to `on_error`.
   using ControlFunction = std::function<absl::StatusOr<Json>(const ControlRequest& request)>;
   absl::Status ServeControl(std::string_view service, ControlFunction handler);
   // Shows every message on `pattern` below the space ("chat.>") until Stop(); needs leave to subscribe to it.
+  // Returns as ServeControl does.
   absl::Status Tap(std::string_view pattern, std::function<void(const Tapped&)> handler);
 
  private:

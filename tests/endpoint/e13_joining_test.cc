@@ -1,4 +1,4 @@
-// E13, E14: joining and leaving channels.
+// E13: joining and leaving channels.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,6 @@
 namespace meshwarden::testing {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -157,43 +156,6 @@ TEST_P(JoiningTest, E13_WhatIsNoChannelIsRefused) {
     EXPECT_EQ(bob_->endpoint->JoinChannel(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_THAT(Filter(), ElementsAre("general"));
-}
-
-class MediatedTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
-    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter("bob"));
-  }
-  void ExpectUnchanged() {
-    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
-    EXPECT_THAT(*space_->FilterOf(bob_->endpoint->id()), ElementsAre("general"));
-    ASSERT_THAT(space_->Post("secret", "unheard"), IsOk());
-    ASSERT_THAT(space_->Post("general", "heard"), IsOk());
-    EXPECT_THAT(bob_->Texts(1), ElementsAre("heard"));
-  }
-  std::unique_ptr<TestSpace> space_;
-  std::unique_ptr<Member> bob_;
-};
-
-TEST_F(MediatedTest, E13_ARefusedJoinLeavesAllAsItWasAndGivesTheManagersReason) {
-  ASSERT_THAT(space_->StartManager(), IsOk());
-  const auto refused = bob_->endpoint->JoinChannel("secret");
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("secret"));
-  ExpectUnchanged();
-}
-
-TEST_F(MediatedTest, E14_WithoutAManagerTheSetIsFixed) {
-  const auto refused = bob_->endpoint->JoinChannel("ops");
-  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition,
-                                ::testing::Eq("cannot change channels at runtime: no privileged provisioner "
-                                              "(manager) is serving the mesh — this session is fixed to its "
-                                              "boot subscribe set")));
-  ExpectUnchanged();
-  // It comes back, and all is well.
-  ASSERT_THAT(space_->StartManager(), IsOk());
-  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
 }
 
 }  // namespace

@@ -1,64 +1,29 @@
-// `meshwarden agent` as a driver in any language uses it: real processes, real credentials, a real broker.
+// What `meshwarden agent` does on each command.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
-#include <algorithm>
-#include <chrono>
-#include <map>
-#include <memory>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
 #include "endpoint/privileged.h"
-#include "proto/identity/creds.h"
-#include "proto/message.h"
-#include "proto/names.h"
-#include "proto/subject.h"
+#include "tests/integration/agent_fixture.h"
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
-#include "tests/support/sanitizer.h"
 
 namespace meshwarden::testing {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
-
-constexpr char kPolicy[] = R"(
-version: 1
-space: main
-agents:
-  alice: { role: planner, subscribe: [general], allowSubscribe: [general, team.>], allowPublish: [general, team.>] }
-  bob: { role: reviewer, subscribe: [general], allowSubscribe: [general, team.>], allowPublish: [general] }
-  reader: { subscribe: [team.>], allowSubscribe: [general, team.>], allowPublish: [general] }
-)";
-
-// A program that has been told to stop is gone within this, with some to spare for a loaded machine.
-constexpr std::chrono::milliseconds kStopsWithin{10'000};
-
-std::function<bool(const Json&)> IsEvent(const std::string& name) {
-  return [name](const Json& line) { return line.is_object() && line.value("event", "") == name; };
-}
-
-std::function<bool(const Json&)> IsMessage(const std::string& id) {
-  return [id](const Json& line) {
-    return line.is_object() && line.value("event", "") == "message" && line.at("message").at("id") == id;
-  };
-}
 
 std::function<bool(const Json&)> IsPresenceOf(const std::string& id, const std::string& status) {
   return [id, status](const Json& line) {
@@ -67,114 +32,12 @@ std::function<bool(const Json&)> IsPresenceOf(const std::string& id, const std::
   };
 }
 
-// The ids of a list of messages, or of presence records' cards.
+// The ids of a list of messages.
 std::vector<std::string> IdsOf(const Json& messages) {
   std::vector<std::string> ids;
   for (const Json& message : messages) ids.push_back(message.at("id").get<std::string>());
   return ids;
 }
-
-class AgentCommandTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    MW_ASSERT_OK_AND_ASSIGN(mesh_, Mesh::Start(kPolicy));
-    MW_ASSERT_OK_AND_ASSIGN(manager_, mesh_->StartManager());
-  }
-
-  TestAgent Provision(const std::string& name) {
-    absl::StatusOr<TestAgent> agent = mesh_->Provision(name);
-    EXPECT_THAT(agent, IsOk());
-    return *std::move(agent);
-  }
-  std::vector<std::string> Arguments(const TestAgent& agent, const std::vector<std::string>& more) {
-    const std::string creds = fmt::format("{}/{}.creds", mesh_->directory(), agent.id);
-    EXPECT_THAT(agent.creds->Save(creds, IfExists::kReplace), IsOk());
-    std::vector<std::string> arguments = {"--space", "main",     "--server", mesh_->url(),
-                                          "--name",  agent.name, "--creds",  creds};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
-  std::unique_ptr<AgentChild> Launch(const std::vector<std::string>& arguments) {
-    absl::StatusOr<std::unique_ptr<AgentChild>> child = AgentChild::Start(arguments);
-    EXPECT_THAT(child, IsOk());
-    return *std::move(child);
-  }
-  // Started, and its first line read, which must be `ready`.
-  std::unique_ptr<AgentChild> Drive(const TestAgent& agent, const std::vector<std::string>& more = {}) {
-    std::unique_ptr<AgentChild> child = Launch(Arguments(agent, more));
-    const absl::StatusOr<Json> first = child->NextLine(kPatience);
-    EXPECT_THAT(first, IsOk());
-    if (first.ok()) {
-      EXPECT_EQ(*first, Json({{"event", "ready"}, {"id", agent.id}, {"space", "main"}}));
-    }
-    return child;
-  }
-  // The reply to a command; null if none came.
-  Json Call(AgentChild& child, Json line) {
-    line["ref"] = ++last_ref_;
-    const absl::StatusOr<Json> reply = child.Call(line, kPatience);
-    EXPECT_THAT(reply, IsOk()) << DumpJson(line);
-    return reply.ok() ? *reply : Json();
-  }
-  // The data of a reply, which must be ok.
-  Json Ask(AgentChild& child, const Json& line) {
-    const Json reply = Call(child, line);
-    EXPECT_EQ(reply.value("ok", false), true) << DumpJson(line) << " -> " << DumpJson(reply);
-    return reply.value("data", Json());
-  }
-  // The error of a reply, which must not be ok.
-  std::string AskInVain(AgentChild& child, const Json& line) {
-    const Json reply = Call(child, line);
-    EXPECT_EQ(reply.value("ok", true), false) << DumpJson(line) << " -> " << DumpJson(reply);
-    EXPECT_FALSE(reply.contains("data"));
-    return reply.value("error", "");
-  }
-
-  // Publishes a message of `sender` without the program, and returns its id.
-  std::string Post(const TestAgent& sender, const std::string& channel, const std::string& text) {
-    MeshMessage message;
-    message.id = fmt::format("00000000-0000-4000-8000-{:012}", ++last_message_);
-    message.ts = Timestamp(std::chrono::milliseconds(1'700'000'000'000));
-    message.space = "main";
-    message.from.id = sender.id;
-    message.from.name = sender.name;
-    message.destination = {.delivery = Delivery::kChannel, .name = channel};
-    message.parts = {Part::Text(text)};
-    const auto subject = ChatSubject("main", sender.id, channel);
-    EXPECT_THAT(sender.connection->Publish(*subject, EncodeMessage(message)), IsOk());
-    return message.id;
-  }
-  static void Flush(const TestAgent& sender) { ASSERT_THAT(sender.connection->Flush(kPatience), IsOk()); }
-
-  // So that what is not acknowledged comes again soon.
-  void ShortenAckWait(const TestAgent& agent, const std::vector<std::string>& channels) {
-    MW_ASSERT_OK_AND_ASSIGN(ConsumerConfig config, ChatDurableConfig("main", agent.id, channels));
-    config.ack_wait = std::chrono::seconds(1);
-    ASSERT_THAT(mesh_->root_api().UpdateConsumer(ChatStream("main"), config), IsOk());
-  }
-  ConsumerInfo ChatConsumer(const TestAgent& agent) {
-    absl::StatusOr<ConsumerInfo> info =
-        mesh_->root_api().GetConsumer(ChatStream("main"), ChatDurable(agent.id));
-    EXPECT_THAT(info, IsOk());
-    return info.ok() ? *info : ConsumerInfo{};
-  }
-  // Waits until the broker has an acknowledgement of everything up to `seq`.
-  void AwaitAcknowledged(const TestAgent& agent, std::uint64_t seq) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    ConsumerInfo info = ChatConsumer(agent);
-    for (; info.ack_floor_stream_seq < seq; info = ChatConsumer(agent)) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline)
-          << "acknowledged up to " << info.ack_floor_stream_seq << ", delivered up to "
-          << info.delivered_stream_seq;
-      std::this_thread::yield();
-    }
-  }
-
-  std::unique_ptr<Mesh> mesh_;
-  std::unique_ptr<Process> manager_;
-  int last_ref_ = 0;
-  int last_message_ = 0;
-};
 
 TEST_F(AgentCommandTest, MessagesGoToChannelsPeersAndRoles) {
   const TestAgent alice = Provision("alice");
@@ -370,228 +233,6 @@ TEST_F(AgentCommandTest, RepliesComeInTheOrderOfTheCommands) {
     MW_ASSERT_OK_AND_ASSIGN(const Json reply, child->AwaitLine(IsEvent("reply"), kPatience));
     ASSERT_EQ(reply.at("ref"), i);
   }
-}
-
-TEST_F(AgentCommandTest, ReadyComesBeforeWhatWaitedForIt) {
-  const TestAgent alice = Provision("alice");
-  const TestAgent bob = Provision("bob");
-  for (int i = 0; i < 50; ++i) Post(alice, "general", "before");
-  Flush(alice);
-  const auto child = Drive(bob);  // checks that the first line is `ready`
-  for (int i = 0; i < 50; ++i) ASSERT_THAT(child->AwaitLine(IsEvent("message"), kPatience), IsOk());
-}
-
-TEST_F(AgentCommandTest, TheEndOfTheInputStopsAfterTheLastCommand) {
-  const auto child = Drive(Provision("bob"));
-  child->SendLine(R"({"do":"frontier","ref":1})");
-  child->CloseInput();
-  EXPECT_THAT(child->AwaitLine(IsEvent("reply"), kPatience), IsOk());
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-  EXPECT_THAT(child->Errors(), IsEmpty());
-}
-
-TEST_F(AgentCommandTest, StopIsAnsweredAndStops) {
-  const auto child = Drive(Provision("bob"));
-  EXPECT_EQ(Call(*child, {{"do", "stop"}}).value("ok", false), true);
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-}
-
-TEST_F(AgentCommandTest, ASignalStopsGracefully) {
-  const TestAgent bob = Provision("bob");
-  for (const int signal : {SIGTERM, SIGINT}) {
-    const auto child = Drive(bob);
-    child->Signal(signal);
-    EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-    EXPECT_THAT(child->Errors(), IsEmpty());
-  }
-}
-
-// A control service that takes its time: the request hangs until it is told to end.
-TEST_F(AgentCommandTest, ASignalStopsWhileACommandBlocks) {
-  const auto child = Drive(Provision("bob"));
-  manager_->Signal(SIGSTOP);
-  Collector<std::string> requests;
-  MW_ASSERT_OK_AND_ASSIGN(
-      const auto tap, mesh_->root().Subscribe("cotal.main.ctl.>", "",
-                                              [&](NatsMessage request) { requests.Add(request.payload); }));
-  ASSERT_THAT(mesh_->root().Flush(kPatience), IsOk());
-  child->SendLine(R"({"do":"control","service":"self","op":"whoami","timeoutMs":120000})");
-  ASSERT_EQ(requests.Await(1).size(), 1U);
-  child->Signal(SIGTERM);
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-  manager_->Signal(SIGCONT);
-}
-
-TEST_F(AgentCommandTest, AReaderThatIsGoneStopsIt) {
-  const TestAgent alice = Provision("alice");
-  const auto child = Drive(Provision("bob"));
-  child->CloseOutput();
-  Post(alice, "general", "to nobody");
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-}
-
-class StuckDriverTest : public AgentCommandTest {
- protected:
-  // Drives an agent whose output is full and not read.
-  std::unique_ptr<AgentChild> DriveStuck() {
-    const TestAgent alice = Provision("alice");
-    const TestAgent bob = Provision("bob");
-    std::unique_ptr<AgentChild> child = Drive(bob);
-    child->PauseReading();
-    for (int i = 0; i < 200; ++i) Post(alice, "general", std::string(4096, 'x'));
-    Flush(alice);
-    AwaitAcknowledged(bob, 4);  // the pipe holds a few more
-    return child;
-  }
-};
-
-TEST_F(StuckDriverTest, ASignalStopsThough) {
-  const auto child = DriveStuck();
-  child->Signal(SIGTERM);
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-}
-
-TEST_F(StuckDriverTest, TheEndOfTheInputStopsThough) {
-  const auto child = DriveStuck();
-  child->SendLine(R"({"do":"roster"})");  // whose reply is stuck too
-  child->CloseInput();
-  EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-}
-
-// A driver that does not read holds the broker up, not the program's memory.
-TEST_F(AgentCommandTest, AReaderThatStopsCostsNoMemoryAndLosesNothing) {
-  constexpr int kChannels = 25;  // a sender's messages in one channel are kept up to 1000
-  constexpr int kEach = 800;
-  const TestAgent alice = Provision("alice");
-  const TestAgent reader = Provision("reader");
-  const auto child = Drive(reader, {"--channels", "team.>"});
-  child->PauseReading();
-  const std::size_t before = child->ResidentBytes();
-  std::set<std::string> missing;
-  const std::string text(2048, 'x');
-  for (int i = 0; i < kEach; ++i) {
-    for (int channel = 0; channel < kChannels; ++channel) {
-      missing.insert(Post(alice, fmt::format("team.c{}", channel), text));
-    }
-    Flush(alice);
-  }
-  std::size_t most = 0;
-  ConsumerInfo info;
-  for (int look = 0; look < 500; ++look) {  // each is a round trip to the broker
-    info = ChatConsumer(reader);
-    most = std::max(most, child->ResidentBytes());
-  }
-  EXPECT_GT(info.num_pending, 10'000U);
-  EXPECT_LT(most, before + MemoryAllowance(30UL << 20));
-
-  child->ResumeReading();
-  while (!missing.empty()) {
-    MW_ASSERT_OK_AND_ASSIGN(const Json event, child->AwaitLine(IsEvent("message"), kPatience));
-    ASSERT_EQ(missing.erase(event.at("message").at("id").get<std::string>()), 1U) << "twice, or never sent";
-  }
-  AwaitAcknowledged(reader, kChannels * kEach);
-  // Nothing comes after: the reply is the next line but for presence.
-  Ask(*child, {{"do", "joined"}});
-  child->CloseInput();
-  ASSERT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
-  EXPECT_THAT(child->AwaitLine(IsEvent("message"), kPatience), StatusIs(absl::StatusCode::kAborted));
-}
-
-class ManualAckTest : public AgentCommandTest {
- protected:
-  void SetUp() override {
-    AgentCommandTest::SetUp();
-    alice_ = Provision("alice");
-    bob_ = Provision("bob");
-    ShortenAckWait(bob_, {"general"});
-  }
-  // What the driver of `child` settles the message by.
-  static std::string DeliveryOf(AgentChild& child, const std::string& id) {
-    const absl::StatusOr<Json> event = child.AwaitLine(IsMessage(id), kPatience);
-    EXPECT_THAT(event, IsOk());
-    return event.ok() ? event->value("delivery", "") : "";
-  }
-
-  TestAgent alice_;
-  TestAgent bob_;
-};
-
-TEST_F(ManualAckTest, OnlyWhatWasNotAcknowledgedComesAgainAfterACrash) {
-  auto child = Drive(bob_, {"--manual-ack"});
-  const std::string one = Post(alice_, "general", "one");
-  const std::string two = Post(alice_, "general", "two");
-  EXPECT_EQ(DeliveryOf(*child, one), "channel:1");
-  EXPECT_EQ(DeliveryOf(*child, two), "channel:2");
-  Ask(*child, {{"do", "ack"}, {"delivery", "channel:1"}});
-  AwaitAcknowledged(bob_, 1);
-  child->Signal(SIGKILL);
-  EXPECT_THAT(child->Wait(kPatience), IsOkAndHolds(128 + SIGKILL));
-
-  child = Drive(bob_, {"--manual-ack"});
-  const std::string three = Post(alice_, "general", "three");
-  std::map<std::string, int> came;
-  while (came[two] == 0 || came[three] == 0) {
-    MW_ASSERT_OK_AND_ASSIGN(const Json event, child->AwaitLine(IsEvent("message"), kPatience));
-    ++came[event.at("message").at("id").get<std::string>()];
-  }
-  EXPECT_EQ(came.count(one), 0U);
-}
-
-TEST_F(ManualAckTest, ANakBringsItAgainUnderTheSameName) {
-  const auto child = Drive(bob_, {"--manual-ack"});
-  const std::string one = Post(alice_, "general", "one");
-  EXPECT_EQ(DeliveryOf(*child, one), "channel:1");
-  Ask(*child, {{"do", "nak"}, {"delivery", "channel:1"}});
-  EXPECT_EQ(DeliveryOf(*child, one), "channel:1");
-  Ask(*child, {{"do", "ack"}, {"delivery", "channel:1"}});
-  AwaitAcknowledged(bob_, 1);
-  EXPECT_THAT(AskInVain(*child, {{"do", "ack"}, {"delivery", "channel:1"}}),
-              HasSubstr("no such delivery is open: \"channel:1\""));
-}
-
-TEST_F(ManualAckTest, HistoryNeedsNoSettling) {
-  const std::string old = Post(alice_, "team.a", "old");
-  Flush(alice_);
-  const auto child = Drive(bob_, {"--manual-ack"});
-  Ask(*child, {{"do", "join"}, {"channel", "team.a"}});
-  EXPECT_EQ(DeliveryOf(*child, old), "history:1");
-  Ask(*child, {{"do", "ack"}, {"delivery", "history:1"}});
-  Ask(*child, {{"do", "nak"}, {"delivery", "history:1"}});
-}
-
-TEST_F(ManualAckTest, WithoutItAMessageIsDoneOnceWrittenOut) {
-  auto child = Drive(bob_);
-  const std::string one = Post(alice_, "general", "one");
-  ASSERT_THAT(child->AwaitLine(IsMessage(one), kPatience), IsOk());
-  AwaitAcknowledged(bob_, 1);
-}
-
-TEST_F(AgentCommandTest, AStartThatFailsIsToldOnStandardError) {
-  const TestAgent bob = Provision("bob");
-  std::vector<std::string> arguments = Arguments(bob, {});
-  *(std::find(arguments.begin(), arguments.end(), "--server") + 1) = "nats://127.0.0.1:1";
-  const auto child = Launch(arguments);
-  EXPECT_THAT(child->Wait(kPatience), IsOkAndHolds(1));
-  EXPECT_THAT(child->NextLine(kPatience), StatusIs(absl::StatusCode::kAborted, HasSubstr("meshwarden: ")));
-
-  const auto stranger = Launch(Arguments(bob, {"--id", "somebody"}));
-  EXPECT_THAT(stranger->Wait(kPatience), IsOkAndHolds(1));
-}
-
-TEST_F(AgentCommandTest, WrongUsageIsTwo) {
-  const TestAgent bob = Provision("bob");
-  const auto expect_refused = [&](const std::vector<std::string>& arguments) {
-    const auto child = Launch(arguments);
-    EXPECT_THAT(child->Wait(kPatience), IsOkAndHolds(2));
-    EXPECT_THAT(child->NextLine(kPatience),
-                StatusIs(absl::StatusCode::kAborted, HasSubstr("meshwarden agent --help shows an example")));
-  };
-  expect_refused({});
-  expect_refused({"--space", "main"});
-  expect_refused({"--space", "main", "--name", " x"});
-  expect_refused(Arguments(bob, {"--kind", "robot"}));
-  expect_refused(Arguments(bob, {"--channels", "general,foo/bar"}));
-  expect_refused(Arguments(bob, {"--colour"}));
 }
 
 }  // namespace
