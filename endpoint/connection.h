@@ -42,6 +42,8 @@ bool IsNoResponders(const absl::Status& status);
 class Subscription {
  public:
   virtual ~Subscription() = default;
+  // Asks the server to send no more; what it has sent is still handled. Brief. Idempotent.
+  virtual void StartDrain() = 0;
 };
 
 class Connection {

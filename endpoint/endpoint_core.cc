@@ -27,7 +27,9 @@ std::shared_ptr<EndpointCore> EndpointCore::Make(EndpointOptions options, Endpoi
   intake.own_role = core->options_.card.role.value_or("");
   intake.on_message = core->handlers_.on_message;
   intake.on_error = [raw = core.get()](const absl::Status& status) { raw->TellError(status); };
-  core->intake_ = std::make_shared<Intake>(std::move(intake), core->joined_, core->events_, core);
+  core->intake_ = std::make_shared<Intake>(std::move(intake), core->joined_,
+                                           Intake::Floors{.chat = core->chat_floor_, .dm = core->dm_floor_},
+                                           core->events_, core);
   return core;
 }
 
@@ -58,7 +60,7 @@ EndpointCore::Wire::Wire(EndpointCore& core, Connection& used)
                   .move_timeout = core.options_.publish_timeout,
                   .on_error = [&core](const absl::Status& status) { core.TellError(status); },
                   .await_live = [&core](TimePoint deadline) { return core.AwaitLive(deadline); }},
-                 used, api, core.joined_) {}
+                 used, api, core.joined_, core.chat_floor_) {}
 
 Sender EndpointCore::Self() const {
   Sender self;
@@ -100,6 +102,8 @@ SessionParts EndpointCore::MakeSessionParts() {
           .roster = roster_,
           .channels = channels_,
           .joined = joined_,
+          .chat_floor = chat_floor_,
+          .dm_floor = dm_floor_,
           .backlogs = backlogs_,
           .on_presence = [this](const PresenceEvent& event) { TellPresence(event); },
           .on_error = [this](const absl::Status& status) { TellError(status); }};
@@ -249,10 +253,11 @@ void EndpointCore::Stop() {
     if (!events_.IsCurrent() && !services_.IsCurrent()) AwaitStopEnd();
     return;
   }
-  // What waits is given back before the goodbye, and nothing more is handed over.
+  // Nothing more is pulled, or the broker would send what is given back to this endpoint again. What waits is
+  // given back before the goodbye, and nothing more is handed over.
+  if (session != nullptr) session->Cancel();
   events_.Drop();
   services_.Drop();
-  if (session != nullptr) session->Cancel();
   own_presence_.SetStatus(PresenceStatus::kOffline);
   if (connection != nullptr) SayGoodbye(*connection);
   session.reset();

@@ -31,6 +31,7 @@
 #include "endpoint/session/own_presence.h"
 #include "endpoint/session/roster.h"
 #include "endpoint/session/session.h"
+#include "endpoint/session/settled_floor.h"
 
 namespace meshwarden {
 
@@ -138,6 +139,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   Roster roster_;
   ChannelCache channels_;
   OwnPresence own_presence_;
+  SettledFloor chat_floor_;
+  SettledFloor dm_floor_;
   const std::array<std::shared_ptr<Backlog>, 3> backlogs_;
   std::shared_ptr<Intake> intake_;  // constant after Make
   std::atomic<std::size_t> errors_waiting_{0};

@@ -53,6 +53,7 @@ class NatsConnection::OwnedSubscription final : public Subscription {
   OwnedSubscription(NatsConnection& connection, std::shared_ptr<SubscriptionFeed> feed)
       : connection_(connection), feed_(std::move(feed)) {}
   ~OwnedSubscription() override { connection_.Unsubscribe(feed_); }
+  void StartDrain() override { feed_->StartDrain(); }
 
  private:
   NatsConnection& connection_;

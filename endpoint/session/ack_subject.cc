@@ -44,9 +44,8 @@ std::size_t Split(std::string_view text, std::array<std::string_view, kMostToken
 
 std::optional<AckSubject> Read(std::span<const std::string_view> tokens) {
   AckSubject ack{.stream = std::string(tokens[0]), .consumer = std::string(tokens[1])};
-  std::uint64_t time = 0;
   const bool numbers = ReadNumber(tokens[2], ack.delivered) && ReadNumber(tokens[3], ack.stream_seq) &&
-                       ReadNumber(tokens[4], ack.consumer_seq) && ReadNumber(tokens[5], time) &&
+                       ReadNumber(tokens[4], ack.consumer_seq) && ReadNumber(tokens[5], ack.time) &&
                        ReadNumber(tokens[6], ack.pending);
   if (!numbers) return std::nullopt;
   return ack;

@@ -17,6 +17,7 @@ struct AckSubject {
   std::uint64_t delivered = 0;  // how often; 1 the first time
   std::uint64_t stream_seq = 0;
   std::uint64_t consumer_seq = 0;
+  std::uint64_t time = 0;     // when the message was stored, by the broker's clock; nanoseconds since 1970
   std::uint64_t pending = 0;  // messages that the consumer has still to deliver
 
   bool operator==(const AckSubject&) const = default;

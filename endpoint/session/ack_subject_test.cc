@@ -7,13 +7,16 @@
 namespace meshwarden {
 namespace {
 
-AckSubject Ack(std::string stream, std::string consumer) {
+constexpr std::uint64_t kTime = 1795408154254178624;
+
+AckSubject Ack(std::string stream, std::string consumer, std::uint64_t time = kTime) {
   AckSubject ack;
   ack.stream = std::move(stream);
   ack.consumer = std::move(consumer);
   ack.delivered = 2;
   ack.stream_seq = 7;
   ack.consumer_seq = 3;
+  ack.time = time;
   ack.pending = 5;
   return ack;
 }
@@ -32,7 +35,7 @@ TEST(AckSubjectTest, FormWithDomainIsReadWithAndWithoutItsLastToken) {
 }
 
 TEST(AckSubjectTest, DomainOfDigitsDoesNotShiftTheFields) {
-  EXPECT_EQ(ParseAckSubject("$JS.ACK.1.2.3.4.2.7.3.8.5.9"), Ack("3", "4"));
+  EXPECT_EQ(ParseAckSubject("$JS.ACK.1.2.3.4.2.7.3.8.5.9"), Ack("3", "4", 8));
 }
 
 TEST(AckSubjectTest, EveryOtherNumberOfTokensIsNothing) {

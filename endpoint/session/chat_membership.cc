@@ -35,14 +35,8 @@ std::vector<std::string> Sorted(std::vector<std::string> list) {
 }  // namespace
 
 ChatMembership::ChatMembership(Options options, Connection& connection, JetStreamApi& api,
-                               JoinedChannels& channels)
-    : options_(std::move(options)), connection_(connection), api_(api), channels_(channels) {}
-
-void ChatMembership::NoteDelivered(std::uint64_t seq) {
-  std::uint64_t before = delivered_;
-  while (before < seq && !delivered_.compare_exchange_weak(before, seq)) {
-  }
-}
+                               JoinedChannels& channels, SettledFloor& floor)
+    : options_(std::move(options)), connection_(connection), api_(api), channels_(channels), floor_(floor) {}
 
 absl::Status ChatMembership::Bind() {
   MW_ASSIGN_OR_RETURN(const Durable durable, FindDurable());
@@ -52,14 +46,12 @@ absl::Status ChatMembership::Bind() {
   {
     MutexLock lock(mutex_);
     const bool anew = !stream_created_.empty() && stream_created_ != stream.created;
-    if (anew) {
-      channels_.ForgetPositions();
-      delivered_ = 0;
-    }
+    if (anew) BeginAnew();
     first = anew || !bound_before_;
     stream_created_ = stream.created;
     not_live_.clear();
   }
+  floor_.Raise(durable.info.delivered_consumer_seq, durable.info.ack_floor_stream_seq);
   MW_RETURN_IF_ERROR(first ? BindFirst(durable, stream.last_seq) : BindAgain(durable, stream.last_seq));
   if (options_.auth) {
     ReportNotLive(durable.info);
@@ -69,6 +61,13 @@ absl::Status ChatMembership::Bind() {
   MutexLock lock(mutex_);
   bound_before_ = true;
   return absl::OkStatus();
+}
+
+// The stream was made anew.
+void ChatMembership::BeginAnew() {
+  channels_.ForgetPositions();
+  floor_.Forget();
+  begun_at_ = 0;
 }
 
 absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable() {
@@ -102,15 +101,20 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
     channels_.Arm(channel, frontier);
     MW_RETURN_IF_ERROR(NoteHistory(channel, frontier).status());
   }
-  NoteDelivered(untouched ? frontier : durable.info.delivered_stream_seq);
+  MutexLock lock(mutex_);
+  begun_at_ = untouched ? frontier : durable.info.ack_floor_stream_seq;
   return absl::OkStatus();
 }
 
 absl::Status ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
   // The broker had let go of it, and it was made anew, perhaps by an attempt whose end was not learnt. What
   // it would have delivered since is read from the history, whatever the replay policy says to newcomers.
+  // One that a trusted party made is never made anew here; if the broker forgot how far it was, it delivers
+  // everything again, and what is settled is dropped.
   if (!options_.auth && (durable.made || durable.info.delivered_consumer_seq == 0)) {
-    channels_.OweSince(delivered_, frontier);
+    MutexLock lock(mutex_);
+    channels_.OweSince(std::max(begun_at_, floor_.seq()), frontier);
+    begun_at_ = frontier;
   }
   return Resolve(durable.info, frontier);
 }

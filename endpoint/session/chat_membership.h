@@ -8,7 +8,6 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,6 +21,7 @@
 #include "endpoint/connection.h"
 #include "endpoint/jetstream_api.h"
 #include "endpoint/session/joined_channels.h"
+#include "endpoint/session/settled_floor.h"
 #include "proto/sender.h"
 
 namespace meshwarden {
@@ -42,14 +42,12 @@ class ChatMembership {
     std::function<absl::Status(TimePoint)> await_live;
   };
   // What is pointed to must outlive this object.
-  ChatMembership(Options options, Connection& connection, JetStreamApi& api, JoinedChannels& channels);
+  ChatMembership(Options options, Connection& connection, JetStreamApi& api, JoinedChannels& channels,
+                 SettledFloor& floor);
 
   // Binds the durable `chat_<id>`, or makes it in open mode; arms what is new to it and notes the history
   // that is to be read. FailedPrecondition in auth mode if it is not there.
   absl::Status Bind();
-  // Where the live stream is; for a durable that has to be made anew.
-  void NoteDelivered(std::uint64_t seq);
-
   // False if it was joined before. Moves the filter, and notes the history that is to be read; reading it is
   // the caller's affair.
   absl::StatusOr<bool> Join(std::string_view channel);
@@ -68,6 +66,7 @@ class ChatMembership {
 
   absl::StatusOr<Durable> FindDurable();
   absl::StatusOr<ConsumerConfig> OpenConfig(const std::vector<std::string>& channels) const;
+  void BeginAnew() MW_REQUIRES(mutex_);
   absl::Status BindFirst(const Durable& durable, std::uint64_t frontier);
   absl::Status BindAgain(const Durable& durable, std::uint64_t frontier);
   absl::Status Reconcile(const ConsumerInfo& info);
@@ -89,13 +88,15 @@ class ChatMembership {
   Connection& connection_;
   JetStreamApi& api_;
   JoinedChannels& channels_;
-  std::atomic<std::uint64_t> delivered_{0};
+  SettledFloor& floor_;
 
   Mutex move_mutex_;  // held for the time of one join or leave, which blocks; taken before mutex_
 
   Mutex mutex_;
   bool bound_before_ MW_GUARDED_BY(mutex_) = false;
   std::string stream_created_ MW_GUARDED_BY(mutex_);
+  std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) =
+      0;  // what lies up to here was settled, or is owed as history
   std::optional<Unresolved> unresolved_ MW_GUARDED_BY(mutex_);
   // Configured, but not in the filter of a durable that is not ours to move.
   std::set<std::string, std::less<>> not_live_ MW_GUARDED_BY(mutex_);

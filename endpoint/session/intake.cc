@@ -49,10 +49,11 @@ class Intake::Settlement final : public AckHandle::Target {
   const std::string reply_;
 };
 
-Intake::Intake(Options options, const JoinedChannels& channels, Dispatcher& dispatcher,
+Intake::Intake(Options options, const JoinedChannels& channels, Floors floors, Dispatcher& dispatcher,
                std::weak_ptr<AckSender> sender)
     : options_(std::move(options)),
       channels_(channels),
+      floors_(floors),
       dispatcher_(dispatcher),
       sender_(std::move(sender)) {}
 
@@ -62,8 +63,25 @@ Inbound Intake::Check(Delivery stream, std::string_view subject, std::string_vie
       subject, payload);
 }
 
+// None for tasks: another instance of the role may owe what lies below.
+SettledFloor* Intake::FloorOf(Delivery stream) const {
+  switch (stream) {
+    case Delivery::kChannel:
+      return &floors_.chat;
+    case Delivery::kDm:
+      return &floors_.dm;
+    case Delivery::kAnycast:
+      break;
+  }
+  return nullptr;
+}
+
 void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
                       const std::shared_ptr<Backlog>& backlog, std::weak_ptr<PullLoop> loop) {
+  if (SettledFloor* const floor = FloorOf(stream)) {
+    if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(message.reply, kAck);
+    floor->Saw(delivery.stream_seq, delivery.time);
+  }
   Inbound inbound = Check(stream, message.subject, message.payload);
   if (inbound.verdict == Inbound::Verdict::kRefused) {
     Answer(message.reply, kTerminate);

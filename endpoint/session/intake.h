@@ -21,6 +21,7 @@
 #include "endpoint/session/joined_channels.h"
 #include "endpoint/session/pull_loop.h"
 #include "endpoint/session/seen_messages.h"
+#include "endpoint/session/settled_floor.h"
 
 namespace meshwarden {
 
@@ -40,8 +41,13 @@ class Intake : public std::enable_shared_from_this<Intake> {
     std::function<void(ReceivedMessage)> on_message;    // called by the dispatcher
     std::function<void(const absl::Status&)> on_error;  // called at once; must be brief
   };
+  // How far the chat and the direct messages are settled.
+  struct Floors {
+    SettledFloor& chat;
+    SettledFloor& dm;
+  };
   // What is pointed to must outlive this object; `sender` is asked only as long as it lives.
-  Intake(Options options, const JoinedChannels& channels, Dispatcher& dispatcher,
+  Intake(Options options, const JoinedChannels& channels, Floors floors, Dispatcher& dispatcher,
          std::weak_ptr<AckSender> sender);
 
   // A message that a durable delivered live. `loop` is told when it has been handled.
@@ -55,6 +61,7 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
  private:
   class Settlement;
+  SettledFloor* FloorOf(Delivery stream) const;
   bool Read(const HistoryMessage& stored, MeshMessage& message, std::string& channel) const;
   Inbound Check(Delivery stream, std::string_view subject, std::string_view payload) const;
   // `channel`: of a chat message, as in its subject.
@@ -66,6 +73,7 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
   const Options options_;
   const JoinedChannels& channels_;
+  const Floors floors_;
   Dispatcher& dispatcher_;
   const std::weak_ptr<AckSender> sender_;
   SeenMessages seen_;

@@ -63,11 +63,17 @@ absl::StatusOr<std::shared_ptr<PullLoop>> PullLoop::Start(Connection& connection
   return loop;
 }
 
-void PullLoop::Stop() {
+void PullLoop::EndPulling() {
   {
     MutexLock lock(mutex_);
-    stopped_ = true;
+    if (std::exchange(ended_, true)) return;
   }
+  MutexLock lock(subscription_mutex_);
+  if (subscription_ != nullptr) subscription_->StartDrain();
+}
+
+void PullLoop::Stop() {
+  EndPulling();
   std::unique_ptr<Subscription> subscription;
   {
     MutexLock lock(subscription_mutex_);
@@ -81,7 +87,7 @@ void PullLoop::Refill() {
     MutexLock lock(mutex_);
     const std::size_t taken = outstanding_ + backlog_->count();
     // Not for every message that has been handled: when half of the window is free.
-    if (stopped_ || taken > options_.window / 2) return;
+    if (ended_ || taken > options_.window / 2) return;
     const TimePoint now = std::chrono::steady_clock::now();
     if (now < pause_until_) return;
     batch = single_ ? 1 : options_.window - taken;
@@ -111,7 +117,6 @@ void PullLoop::OnMessage(NatsMessage message) {
   const std::optional<AckSubject> delivery = ParseAckSubject(message.reply);
   {
     MutexLock lock(mutex_);
-    if (stopped_) return;
     heard_ = std::chrono::steady_clock::now();
     if (outstanding_ > 0) --outstanding_;
     came_ = true;

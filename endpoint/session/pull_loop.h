@@ -51,7 +51,11 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
   // Asks for the first messages. `connection` must outlive the loop.
   static absl::StatusOr<std::shared_ptr<PullLoop>> Start(Connection& connection, Options options,
                                                          std::shared_ptr<const Backlog> backlog);
-  // Afterwards on_message is not running and will not be called. Not within on_message. Idempotent.
+  // Asks for nothing more. What the broker has sent already is still handed to on_message, so that it can be
+  // given back: the broker would wait for its acknowledgement for long. Idempotent.
+  void EndPulling();
+  // EndPulling; afterwards on_message is not running and will not be called. Not within on_message.
+  // Idempotent.
   void Stop();
 
   // To be called when something of the backlog has been handled.
@@ -77,7 +81,7 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
   bool single_ MW_GUARDED_BY(mutex_) = false;          // the next pull asks for one message of any size
   TimePoint heard_ MW_GUARDED_BY(mutex_);
   TimePoint pause_until_ MW_GUARDED_BY(mutex_);
-  bool stopped_ MW_GUARDED_BY(mutex_) = false;
+  bool ended_ MW_GUARDED_BY(mutex_) = false;
 
   // Set once, before anybody else knows this object; reset by Stop, under its own lock.
   Mutex subscription_mutex_;

@@ -94,27 +94,30 @@ absl::Status Session::BindDurables() {
   const std::string dm = DmStream(options.space);
   const ConsumerConfig inbox =
       AsOpenMode(DmDurableConfig(options.space, id), options.ack_wait, options.inactive_threshold);
-  MW_RETURN_IF_ERROR(FindOrMake(dm, inbox, "provisionDmInbox"));
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo found, FindOrMake(dm, inbox, "provisionDmInbox"));
+  parts_.dm_floor.Raise(found.delivered_consumer_seq, found.ack_floor_stream_seq);
   MW_RETURN_IF_ERROR(Pull(Delivery::kDm, dm, DmDurable(id), kDmWindow));
   if (options.card.role.has_value()) {
     const std::string task = TaskStream(options.space);
     // Shared by the role's instances, so it outlives each of them.
     MW_RETURN_IF_ERROR(
-        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue"));
+        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue")
+            .status());
     MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast, task, TaskDurable(*options.card.role), kTaskWindow));
   }
   return parts_.joined.List().empty() ? absl::OkStatus() : parts_.membership.Bind();
 }
 
 // In auth mode it must be there; in open mode it is made like `config`.
-absl::Status Session::FindOrMake(std::string_view stream, const ConsumerConfig& config,
-                                 std::string_view provision_call) {
+absl::StatusOr<ConsumerInfo> Session::FindOrMake(std::string_view stream, const ConsumerConfig& config,
+                                                 std::string_view provision_call) {
   const std::string& name = config.durable_name;
   absl::StatusOr<ConsumerInfo> found = parts_.api.GetConsumer(stream, name);
-  if (!absl::IsNotFound(found.status())) return Annotate(found.status(), "durable " + name);
-  if (parts_.options.creds == nullptr) {
-    return Annotate(parts_.api.CreateConsumer(stream, config).status(), "durable " + name);
+  if (absl::IsNotFound(found.status()) && parts_.options.creds == nullptr) {
+    found = parts_.api.CreateConsumer(stream, config);
   }
+  if (found.ok()) return found;
+  if (!absl::IsNotFound(found.status())) return Annotate(found.status(), "durable " + name);
   return absl::FailedPreconditionError(fmt::format(
       "durable {} not pre-created — a launcher must call {} (auth mode binds the durable, it never "
       "self-creates)",
@@ -139,7 +142,6 @@ absl::Status Session::Pull(Delivery kind, std::string stream, std::string consum
       running = *loop;
     }
     parts_.intake.TakeLive(kind, std::move(message), delivery, backlog, std::move(running));
-    if (kind == Delivery::kChannel) parts_.membership.NoteDelivered(delivery.stream_seq);
   };
   MW_ASSIGN_OR_RETURN(std::shared_ptr<PullLoop> started,
                       PullLoop::Start(parts_.connection, std::move(options), backlog));
@@ -173,6 +175,7 @@ void Session::RunTimers() {
     if (now >= next_heartbeat) {
       next_heartbeat = now + parts_.options.heartbeat;
       Heartbeat();
+      RaiseFloors();
     }
     if (now >= next_check) {
       next_check = now + step;
@@ -191,6 +194,20 @@ void Session::Heartbeat() {
                                      if (absl::IsFailedPrecondition(status)) return;
                                      on_error(status);
                                    });
+}
+
+// What the broker then forgets, this process still knows. If it can't tell now, the next heartbeat asks
+// again.
+void Session::RaiseFloors() {
+  const EndpointOptions& options = parts_.options;
+  const auto raise = [this](SettledFloor& floor, const std::string& stream, const std::string& durable) {
+    if (!floor.may_rise()) return;
+    parts_.api.ConsumerInfoAsync(stream, durable, [&floor](const absl::StatusOr<ConsumerInfo>& info) {
+      if (info.ok()) floor.Raise(info->delivered_consumer_seq, info->ack_floor_stream_seq);
+    });
+  };
+  raise(parts_.chat_floor, ChatStream(options.space), ChatDurable(options.card.id));
+  raise(parts_.dm_floor, DmStream(options.space), DmDurable(options.card.id));
 }
 
 void Session::Sweep(TimePoint now) {
@@ -251,15 +268,21 @@ void Session::Cancel() {
   {
     MutexLock lock(mutex_);
     cancelled_ = true;
-    pulls.swap(pulls_);
+    pulls = pulls_;
     changed_.NotifyAll();
   }
   parts_.dispatcher.WakeWaiters();
-  for (const auto& pull : pulls) pull->Stop();
+  for (const auto& pull : pulls) pull->EndPulling();
 }
 
 void Session::Close() {
   Cancel();
+  std::vector<std::shared_ptr<PullLoop>> pulls;
+  {
+    MutexLock lock(mutex_);
+    pulls.swap(pulls_);
+  }
+  for (const auto& pull : pulls) pull->Stop();
   if (timers_.joinable()) timers_.join();
   if (backfill_.joinable()) backfill_.join();
   presence_watch_.reset();

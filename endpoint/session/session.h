@@ -30,6 +30,7 @@
 #include "endpoint/session/own_presence.h"
 #include "endpoint/session/pull_loop.h"
 #include "endpoint/session/roster.h"
+#include "endpoint/session/settled_floor.h"
 
 namespace meshwarden {
 
@@ -46,6 +47,8 @@ struct SessionParts {
   Roster& roster;
   ChannelCache& channels;
   JoinedChannels& joined;
+  SettledFloor& chat_floor;
+  SettledFloor& dm_floor;
   // Of the chat, direct messages and tasks: what was pulled and not yet handled.
   std::array<std::shared_ptr<Backlog>, 3> backlogs;
   // Both must be brief.
@@ -62,7 +65,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Nothing more is taken from the streams, and whoever waits in here gives up. Brief. Idempotent.
+  // Nothing more is asked for, and whoever waits in here gives up; what the broker has sent already is still
+  // taken. Brief. Idempotent.
   void Cancel();
   // Ends all of it and joins its threads; requests under way are waited for. Idempotent.
   void Close();
@@ -79,13 +83,14 @@ class Session {
   absl::Status WatchPresence();
   absl::Status WatchChannels();
   absl::Status BindDurables();
-  absl::Status FindOrMake(std::string_view stream, const ConsumerConfig& config,
-                          std::string_view provision_call);
+  absl::StatusOr<ConsumerInfo> FindOrMake(std::string_view stream, const ConsumerConfig& config,
+                                          std::string_view provision_call);
   absl::Status Pull(Delivery stream_kind, std::string stream, std::string consumer, std::size_t window);
 
   // The timers' thread.
   void RunTimers();
   void Heartbeat();
+  void RaiseFloors();
   void Sweep(TimePoint now);
   void CheckPulls(TimePoint now);
 

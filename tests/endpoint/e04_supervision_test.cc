@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "base/status_matchers.h"
+#include "endpoint/privileged.h"
 #include "proto/names.h"
+#include "proto/registry.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
 namespace meshwarden::testing {
 namespace {
 
+namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
@@ -49,6 +53,18 @@ class SupervisionTest : public BothModes {
     EXPECT_THAT(bob_->endpoint->Unicast(bob_->endpoint->id(), Text("to myself")), IsOk());
     EXPECT_THAT(bob_->endpoint->SetStatus(PresenceStatus::kWorking), IsOk());
     EXPECT_THAT(bob_->endpoint->ChatFrontier(), IsOk());
+  }
+
+  // What a broker leaves behind that is killed while it writes down how far a durable has come. It must be
+  // down.
+  void EmptyStateOf(const std::string& durable) {
+    std::size_t found = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(space_->broker().directory())) {
+      if (entry.path().filename() != "o.dat" || entry.path().parent_path().filename() != durable) continue;
+      fs::resize_file(entry.path(), 0);
+      ++found;
+    }
+    EXPECT_EQ(found, 1u) << durable;
   }
 
   std::unique_ptr<TcpProxy> proxy_;
@@ -126,6 +142,42 @@ TEST_P(SupervisionTest, E4_AServerWithAnEmptyStoreIsReported) {
   EXPECT_FALSE(bob_->endpoint->connected());
   EXPECT_THAT(bob_->endpoint->Multicast(Text("x")),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("reconnecting")));
+}
+
+// The durables begin anew then, with all that the streams hold: also what was never for this endpoint, and
+// what it has had.
+TEST_P(SupervisionTest, E4_ADurableThatTheBrokerForgotGoesOnWhereItWas) {
+  ChannelConfig closed;
+  closed.replay = false;
+  ASSERT_THAT(Privileged(space_->root_api(), "main").SetChannelConfig("general", closed), IsOk());
+  PostUntilStored("long ago");
+  MW_ASSERT_OK_AND_ASSIGN(options_, space_->OptionsFor("bob"));
+  options_.servers = {proxy_->url()};
+  options_.retry_wait = milliseconds(300);
+  MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(options_));
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  PostUntilStored("before");
+  ASSERT_TRUE(bob_->AwaitText("before"));
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  ASSERT_THAT(ada->endpoint->Unicast(options_.card.id, Text("to bob")), IsOk());
+  ASSERT_TRUE(bob_->AwaitText("to bob"));
+  proxy_->Refuse(true);
+  proxy_->Cut();
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  for (int i = 0; i < 3; ++i) PostUntilStored(fmt::format("meanwhile {}", i));
+  ASSERT_THAT(space_->broker().Kill(), IsOk());
+  EmptyStateOf(ChatDurable(options_.card.id));
+  EmptyStateOf(DmDurable(options_.card.id));
+  ASSERT_THAT(space_->broker().Restart(), IsOk());
+  PostUntilStored("meanwhile 3");
+  proxy_->Refuse(false);
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  PostUntilStored("after");
+  ASSERT_TRUE(bob_->AwaitText("after"));
+  EXPECT_THAT(bob_->Texts(8, milliseconds(500)),
+              ::testing::ElementsAre("before", "to bob", "meanwhile 0", "meanwhile 1", "meanwhile 2",
+                                     "meanwhile 3", "after"));
+  ExpectAllWorks("after");
 }
 
 // What is told of a connection that has been replaced already must not take down the one in its place.

@@ -130,8 +130,8 @@ bool Churn::DoLeave(const Step& step) {
 // shows in the count of joins.
 bool Churn::Check(const absl::Status& status, const Step& step) {
   if (status.ok()) return true;
-  const absl::Status told =
-      Annotate(status, fmt::format("endpoint {} and {}", step.endpoint, RoomOf(step.epoch)));
+  const std::string what = step.kind == Kind::kReconnect ? "a reconnect" : RoomOf(step.epoch);
+  const absl::Status told = Annotate(status, fmt::format("endpoint {} and {}", step.endpoint, what));
   if (!IsExplained(status) && !absl::IsFailedPrecondition(status)) fault_.Set(told);
   const MutexLock lock(mutex_);
   ++refused_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -50,6 +51,16 @@ std::size_t ResidentBytes() {
   std::size_t resident = 0;
   statm >> total >> resident;
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Durables whose state the broker was killed in the middle of writing: it will know nothing of what they have
+// delivered.
+std::uint64_t EmptiedStates(const std::string& directory) {
+  std::uint64_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().filename() == "o.dat" && entry.is_regular_file() && entry.file_size() == 0) ++count;
+  }
+  return count;
 }
 
 std::string Tail(const std::string& text) {
@@ -189,6 +200,7 @@ class Soak {
     std::vector<std::uint64_t> before;
     for (const Member* member : pointers_) before.push_back(member->connects());
     MW_RETURN_IF_ERROR(mesh_->broker().Kill());
+    forgotten_ += EmptiedStates(mesh_->broker().directory());
     if (random_() % 3 == 0) Pause(Draw(milliseconds(500), milliseconds(3000)));
     MW_RETURN_IF_ERROR(mesh_->broker().Restart());
     ++restarts_;
@@ -259,6 +271,7 @@ class Soak {
     report.details =
         fmt::format("last refusal: {}\nmanager:\n{}", churn_->last_refusal(), Tail(manager_->Output()));
     report.restarts = restarts_;
+    report.forgotten = forgotten_;
     for (const Member* member : pointers_) {
       report.historical += member->historical();
       report.reconnects += member->connects() - 1;
@@ -286,6 +299,7 @@ class Soak {
   std::size_t epochs_ = 0;
   std::set<std::size_t> audits_;  // rooms that are still to be looked at
   std::uint64_t restarts_ = 0;
+  std::uint64_t forgotten_ = 0;
   std::uint64_t lost_ = 0;
   std::uint64_t unsettled_ = 0;
   std::size_t max_resident_ = 0;

@@ -23,6 +23,7 @@ namespace meshwarden::testing {
 namespace {
 
 constexpr std::chrono::milliseconds kRequestTimeout{5000};
+constexpr std::chrono::milliseconds kSettleTime{500};
 constexpr char kSpace[] = "main";
 
 absl::StatusOr<std::string> MakeScratchDirectory() {
@@ -189,6 +190,10 @@ std::vector<std::string> FiltersFor(const std::vector<std::string>& channels) {
 absl::StatusOr<std::vector<NatsMessage>> Receive(TestAgent& agent, std::string_view stream,
                                                  std::string_view consumer) {
   MW_ASSIGN_OR_RETURN(std::vector<NatsMessage> messages, Fetch(*agent.connection, stream, consumer, {}));
+  // A message that has just been stored may not have been counted for the consumer yet.
+  if (messages.empty()) {
+    MW_ASSIGN_OR_RETURN(messages, Fetch(*agent.connection, stream, consumer, {.wait = kSettleTime}));
+  }
   for (const NatsMessage& message : messages) MW_RETURN_IF_ERROR(Ack(*agent.connection, message));
   MW_RETURN_IF_ERROR(agent.connection->Flush(kRequestTimeout));
   return messages;
