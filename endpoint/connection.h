@@ -42,7 +42,8 @@ bool IsNoResponders(const absl::Status& status);
 class Subscription {
  public:
   virtual ~Subscription() = default;
-  // Asks the server to send no more; what it has sent is still handled. Brief. Idempotent.
+  // Asks the server to send no more; what it has sent is still handled. Brief. Idempotent. For this
+  // connection only: one that replaces it subscribes again, unless this object is gone by then.
   virtual void StartDrain() = 0;
 };
 
@@ -92,6 +93,9 @@ class Connection {
   // any loss. Must not be called from a handler or callback of this connection, nor from on_bind or
   // on_unbind.
   virtual absl::Status Reconnect() = 0;
+  // The same without waiting for how it ends. Brief; may be called from anywhere. An attempt that is under
+  // way does not count: another follows it.
+  virtual void ReconnectSoon() = 0;
 
   virtual bool connected() const = 0;
   // "2.10.27"; the last server connected to.

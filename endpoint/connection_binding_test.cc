@@ -193,6 +193,31 @@ TEST_F(BindingTest, ReconnectSharesTheAttemptUnderWay) {
   EXPECT_THAT(calls_.Await(7, milliseconds(200)), SizeIs(6));
 }
 
+TEST_F(BindingTest, ReconnectSoonReplacesAConnectionFromWithinItsHandlers) {
+  Connect(BindingOptions());
+  MW_ASSERT_OK_AND_ASSIGN(silent_, connection_->Subscribe("leave", "", [this](const NatsMessage&) {
+    connection_->ReconnectSoon();
+  }));
+  ASSERT_THAT(connection_->Publish("leave", ""), IsOk());
+  EXPECT_THAT(calls_.Await(6), ElementsAre("bind", "up", "down", "unbind", "bind", "up"));
+  EXPECT_TRUE(connection_->connected());
+  EXPECT_THAT(errors_.Await(0), SizeIs(0)) << "what was asked for is no fault";
+}
+
+// The one under way is the one that is to be replaced.
+TEST_F(BindingTest, ReconnectSoonWhileBindingIsNotForgotten) {
+  std::atomic<bool> ask{false};
+  outcome_ = [&](Connection& connection) {
+    if (ask.exchange(false)) connection.ReconnectSoon();
+    return absl::OkStatus();
+  };
+  Connect(BindingOptions());
+  ask = true;
+  ASSERT_THAT(connection_->Reconnect(), IsOk());
+  EXPECT_THAT(calls_.Await(10), ElementsAre("bind", "up", "down", "unbind", "bind", "up",  //
+                                            "down", "unbind", "bind", "up"));
+}
+
 TEST_F(BindingTest, ReconnectOfAClosedConnectionIsRefused) {
   Connect(BindingOptions());
   ASSERT_THAT(connection_->Drain(kTimeout), IsOk());

@@ -90,6 +90,12 @@ void ConnectionEvents::EndAttempt(const absl::Status& status) {
   changed_.NotifyAll();
 }
 
+void ConnectionEvents::PostRequest() {
+  MutexLock lock(mutex_);
+  requested_ = true;
+  changed_.NotifyAll();
+}
+
 absl::Status ConnectionEvents::RequestAttempt() {
   MutexLock lock(mutex_);
   const std::uint64_t mine = attempts_ended_ + 1;

@@ -47,6 +47,8 @@ class ConnectionEvents {
   // Asks for an attempt, or joins the one that is under way, and returns how it ended; FailedPrecondition on
   // Stop.
   absl::Status RequestAttempt();
+  // Asks for an attempt, after the one that is under way if there is one.
+  void PostRequest();
 
  private:
   void Add(Report report);

@@ -336,27 +336,33 @@ void EndpointCore::TellConnection(bool connected) {
 void EndpointCore::TellPresence(const PresenceEvent& event) {
   if (handlers_.on_presence != nullptr && presence_waiting_ < kMaxPresenceWaiting) {
     ++presence_waiting_;
-    events_.Post([this, event] {
-      --presence_waiting_;
-      handlers_.on_presence(event);
-    });
+    events_.Post(
+        [this, event] {
+          --presence_waiting_;
+          handlers_.on_presence(event);
+        },
+        [this] { --presence_waiting_; });
   }
   // One roster that waits will tell of all changes until it is told.
   if (handlers_.on_roster == nullptr || roster_waiting_.exchange(true)) return;
-  events_.Post([this] {
-    roster_waiting_ = false;
-    handlers_.on_roster(roster_.List());
-  });
+  events_.Post(
+      [this] {
+        roster_waiting_ = false;
+        handlers_.on_roster(roster_.List());
+      },
+      [this] { roster_waiting_ = false; });
 }
 
 void EndpointCore::TellError(const absl::Status& status) {
   if (handlers_.on_error == nullptr || errors_waiting_ >= kMaxErrorsWaiting) return;
   ++errors_waiting_;
   // Taken apart: Debian's absl counts a Status' references unseen by the thread sanitizer.
-  events_.Post([this, code = status.code(), message = MessageOf(status)] {
-    --errors_waiting_;
-    handlers_.on_error(absl::Status(code, message));
-  });
+  events_.Post(
+      [this, code = status.code(), message = MessageOf(status)] {
+        --errors_waiting_;
+        handlers_.on_error(absl::Status(code, message));
+      },
+      [this] { --errors_waiting_; });
 }
 
 }  // namespace meshwarden

@@ -50,16 +50,14 @@ absl::StatusOr<JoinResult> EndpointCore::JoinChannel(std::string_view channel) {
   MW_ASSIGN_OR_RETURN(const bool joined, wire_->membership.Join(channel));
   if (!joined) return JoinResult{};
   const absl::StatusOr<std::size_t> count = wire_->backfiller.Run(channel, cancelled_);
-  if (!count.ok()) {
-    // The channel is joined; its history follows when it can be read again.
-    TellError(count.status());
-    std::shared_ptr<Session> session;
-    {
-      MutexLock lock(mutex_);
-      session = session_;
-    }
-    if (session != nullptr) session->WakeBackfill();
+  if (!count.ok()) TellError(count.status());
+  // What is left of the history follows when it can be read, and the first channel of all is opened.
+  std::shared_ptr<Session> session;
+  {
+    MutexLock lock(mutex_);
+    session = session_;
   }
+  if (session != nullptr) session->WakeBackfill();
   return JoinResult{.joined = true, .backfilled = count.value_or(0)};
 }
 

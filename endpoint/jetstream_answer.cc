@@ -145,6 +145,7 @@ absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
   MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
   MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
   MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
+  MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
   return info;
 }
 

@@ -56,6 +56,7 @@ struct ConsumerInfo {
   std::uint64_t delivered_stream_seq = 0;
   std::uint64_t ack_floor_stream_seq = 0;
   std::uint64_t num_pending = 0;
+  std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew
 };
 
 struct StreamInfo {

@@ -49,6 +49,7 @@ class NatsConnection final : public Connection {
   std::string NewInbox() override;
   absl::Status Flush(std::chrono::milliseconds timeout) override;
   absl::Status Reconnect() override;
+  void ReconnectSoon() override;
   bool connected() const override;
   std::string server_version() const override;
   const std::string& id() const override { return id_; }

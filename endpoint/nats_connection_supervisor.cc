@@ -124,6 +124,8 @@ void NatsConnection::Unbind() {
 
 absl::Status NatsConnection::Reconnect() { return events_->RequestAttempt(); }
 
+void NatsConnection::ReconnectSoon() { events_->PostRequest(); }
+
 absl::Status NatsConnection::Connect() {
   last_attempt_ = std::chrono::steady_clock::now();
   absl::Status status;

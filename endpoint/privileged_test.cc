@@ -140,7 +140,7 @@ TEST_F(PrivilegedTest, ALostAnswerIsReadBack) {
         (void)connection_->Publish(
             request.reply,
             R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"filter_subjects":[")" + filter +
-                R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0})");
+                R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
       }));
   ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
   EXPECT_THAT(privileged_->SetChatFilterFor("UA", Channels{"ops"}), IsOk());

@@ -92,6 +92,7 @@ class InterruptedConnection final : public Connection {
     inner_.RequestMessageAsync(std::move(message), timeout, std::move(done));
   }
   absl::Status Reconnect() override { return inner_.Reconnect(); }
+  void ReconnectSoon() override { inner_.ReconnectSoon(); }
   absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(std::string_view subject, std::string_view queue,
                                                           Handler handler) override {
     return inner_.Subscribe(subject, queue, std::move(handler));

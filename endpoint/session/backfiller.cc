@@ -27,32 +27,49 @@ Backfiller::Backfiller(Options options, HistoryReader& reader, Intake& intake, J
 
 absl::StatusOr<std::size_t> Backfiller::Run(std::string_view channel, const std::atomic<bool>& cancelled) {
   const std::string name(channel);
-  if (!Claim(name)) return std::size_t{0};
-  absl::StatusOr<std::size_t> count = RunClaimed(name, cancelled);
-  Release(name);
+  std::size_t count = 0;
+  absl::Status status;
+  bool more = true;
+  while (more && Claim(name)) {
+    status = RunClaimed(name, cancelled, count);
+    Release(name);
+    // Whoever noted some between the last look and the release has found the channel claimed.
+    more = status.ok() && !cancelled && IsPending(name);
+  }
+  if (!status.ok()) return status;
   return count;
 }
 
 absl::Status Backfiller::RunAll(const std::atomic<bool>& cancelled) {
+  absl::Status result;
   for (const PendingBackfill& pending : channels_.Backfills()) {
-    MW_RETURN_IF_ERROR(Run(pending.channel, cancelled).status());
+    if (cancelled) break;
+    absl::Status status = Run(pending.channel, cancelled).status();
+    // Unavailable passes by itself, so whoever waits for that hears of it.
+    if (result.ok() || (absl::IsUnavailable(status) && !absl::IsUnavailable(result))) {
+      result = std::move(status);
+    }
   }
   // What another thread is at may yet fail there.
-  if (!channels_.Backfills().empty() && !cancelled) {
+  if (result.ok() && !channels_.Backfills().empty() && !cancelled) {
     return absl::UnavailableError("history is still being read; looking again later");
   }
-  return absl::OkStatus();
+  return result;
 }
 
-absl::StatusOr<std::size_t> Backfiller::RunClaimed(const std::string& channel,
-                                                   const std::atomic<bool>& cancelled) {
-  std::size_t count = 0;
+absl::Status Backfiller::RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled,
+                                    std::size_t& count) {
   bool more = true;
   // No lock is held while waiting for room: the handler that makes it may itself read history.
   while (more && dispatcher_.AwaitRoom(kRoom, cancelled)) {
     MW_ASSIGN_OR_RETURN(more, ReadOnePage(channel, count));
   }
-  return count;
+  return absl::OkStatus();
+}
+
+bool Backfiller::IsPending(const std::string& channel) const {
+  const std::vector<PendingBackfill> all = channels_.Backfills();
+  return std::any_of(all.begin(), all.end(), [&](const PendingBackfill& b) { return b.channel == channel; });
 }
 
 absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::size_t& count) {

@@ -33,13 +33,16 @@ class Backfiller {
   // messages it handed over. An error leaves the rest pending. Blocks while many messages wait for their
   // handler, until `cancelled`.
   absl::StatusOr<std::size_t> Run(std::string_view channel, const std::atomic<bool>& cancelled);
-  // Of all channels; the first error. Unavailable too while another thread has not come to its end.
+  // Of all channels, also after one that fails; the first error, or an Unavailable one if there is any.
+  // Unavailable too while another thread has not come to its end.
   absl::Status RunAll(const std::atomic<bool>& cancelled);
 
  private:
-  absl::StatusOr<std::size_t> RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled);
-  // Nothing if nothing is pending. Adds what it handed over to `count`.
+  // Both add what they hand over to `count`.
+  absl::Status RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled, std::size_t& count);
+  // False if nothing is pending.
   absl::StatusOr<bool> ReadOnePage(const std::string& channel, std::size_t& count);
+  bool IsPending(const std::string& channel) const;
   bool Claim(const std::string& channel);
   void Release(const std::string& channel);
 

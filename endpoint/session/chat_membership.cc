@@ -17,9 +17,10 @@
 namespace meshwarden {
 namespace {
 
-// Whether a move may have happened although it failed.
-bool OutcomeUnknown(const absl::Status& status) {
-  return absl::IsDeadlineExceeded(status) || (absl::IsUnavailable(status) && !IsNoResponders(status));
+// Nothing was heard. An error that the broker itself answers with is heard, also that it is unavailable.
+bool IsUnanswered(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) return true;
+  return absl::IsUnavailable(status) && !IsNoResponders(status) && !JsErrorCode(status).has_value();
 }
 
 std::vector<std::string> Without(std::vector<std::string> channels, std::string_view channel) {
@@ -39,7 +40,44 @@ ChatMembership::ChatMembership(Options options, Connection& connection, JetStrea
     : options_(std::move(options)), connection_(connection), api_(api), channels_(channels), floor_(floor) {}
 
 absl::Status ChatMembership::Bind() {
-  MW_ASSIGN_OR_RETURN(const Durable durable, FindDurable());
+  absl::StatusOr<Channels> not_live = Channels{};
+  {
+    MutexLock lock(filter_mutex_);
+    not_live = BindHeld();
+  }
+  if (not_live.ok() && !not_live->empty()) ReportNotLive(*not_live);
+  return not_live.status();
+}
+
+absl::StatusOr<ChatMembership::Channels> ChatMembership::BindHeld() {
+  // In open mode the filter follows the list here: what is not in it was not joined.
+  if (!options_.auth) Resolve({});
+  if (IsIdle()) return Channels{};
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo info, BindDurable(channels_.List()));
+  Channels not_live;
+  if (options_.auth) {
+    Resolve(info);
+    not_live = FindNotLive(info);
+  } else {
+    MW_RETURN_IF_ERROR(Reconcile(info));
+  }
+  {
+    MutexLock lock(mutex_);
+    bound_before_ = true;
+  }
+  // What can't be noted stays owed.
+  (void)NoteOwedHeld();
+  return not_live;
+}
+
+bool ChatMembership::IsIdle() {
+  MutexLock lock(mutex_);
+  // In auth mode the durable may tell of a first channel.
+  return channels_.List().empty() && (!options_.auth || unresolved_.empty());
+}
+
+absl::StatusOr<ConsumerInfo> ChatMembership::BindDurable(const Channels& channels) {
+  MW_ASSIGN_OR_RETURN(Durable durable, FindDurable(channels));
   // After the durable is there, so that nothing lies between the history and what it delivers.
   MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(ChatStream(options_.space)));
   bool first = false;
@@ -51,16 +89,16 @@ absl::Status ChatMembership::Bind() {
     stream_created_ = stream.created;
     not_live_.clear();
   }
-  floor_.Raise(durable.info.delivered_consumer_seq, durable.info.ack_floor_stream_seq);
-  MW_RETURN_IF_ERROR(first ? BindFirst(durable, stream.last_seq) : BindAgain(durable, stream.last_seq));
-  if (options_.auth) {
-    ReportNotLive(durable.info);
+  if (first) {
+    MW_RETURN_IF_ERROR(BindFirst(durable, stream.last_seq));
   } else {
-    MW_RETURN_IF_ERROR(Reconcile(durable.info));
+    BindAgain(durable, stream.last_seq);
   }
+  // Only now: of one that was made anew everything before its time counts as acknowledged.
+  floor_.Raise(durable.info.delivered_consumer_seq, durable.info.ack_floor_stream_seq);
   MutexLock lock(mutex_);
-  bound_before_ = true;
-  return absl::OkStatus();
+  durable_created_ = durable.info.created;
+  return std::move(durable.info);
 }
 
 // The stream was made anew.
@@ -70,7 +108,7 @@ void ChatMembership::BeginAnew() {
   begun_at_ = 0;
 }
 
-absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable() {
+absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable(const Channels& channels) {
   const std::string stream = ChatStream(options_.space);
   const std::string name = ChatDurable(options_.self.id);
   absl::StatusOr<ConsumerInfo> info = api_.GetConsumer(stream, name);
@@ -82,12 +120,12 @@ absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable() {
                     "binds the durable, it never self-creates)",
                     name));
   }
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(channels_.List()));
+  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(channels));
   MW_ASSIGN_OR_RETURN(ConsumerInfo made, api_.CreateConsumer(stream, config));
   return Durable{.info = std::move(made), .made = true};
 }
 
-absl::StatusOr<ConsumerConfig> ChatMembership::OpenConfig(const std::vector<std::string>& channels) const {
+absl::StatusOr<ConsumerConfig> ChatMembership::OpenConfig(const Channels& channels) const {
   MW_ASSIGN_OR_RETURN(ConsumerConfig config, ChatDurableConfig(options_.space, options_.self.id, channels));
   return AsOpenMode(std::move(config), options_.ack_wait, options_.inactive_threshold);
 }
@@ -106,49 +144,55 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
   return absl::OkStatus();
 }
 
-absl::Status ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
-  // The broker had let go of it, and it was made anew, perhaps by an attempt whose end was not learnt. What
-  // it would have delivered since is read from the history, whatever the replay policy says to newcomers.
-  // One that a trusted party made is never made anew here; if the broker forgot how far it was, it delivers
-  // everything again, and what is settled is dropped.
-  if (!options_.auth && (durable.made || durable.info.delivered_consumer_seq == 0)) {
-    MutexLock lock(mutex_);
-    channels_.OweSince(std::max(begun_at_, floor_.seq()), frontier);
-    begun_at_ = frontier;
+void ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
+  MutexLock lock(mutex_);
+  // Made anew, here or by a launcher, it begins behind what is in the stream. What the old one would have
+  // delivered is read from the history, whatever the replay policy says to newcomers. (One whose state a
+  // broker lost delivers everything again, and what is settled is dropped.)
+  if (!durable.made && durable.info.created == durable_created_) return;
+  for (const std::string& channel : channels_.List()) {
+    channels_.Owe(channel, std::max(begun_at_, floor_.seq()), frontier);
+    channels_.Arm(channel, frontier);
   }
-  return Resolve(durable.info, frontier);
+  begun_at_ = frontier;
+}
+
+std::string ChatMembership::durable_created() {
+  MutexLock lock(mutex_);
+  return durable_created_;
 }
 
 // Open mode only: the durable's filter follows the configuration.
 absl::Status ChatMembership::Reconcile(const ConsumerInfo& info) {
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig wanted, OpenConfig(channels_.List()));
-  if (Sorted(info.config.Filters()) == Sorted(wanted.Filters())) return absl::OkStatus();
-  const auto updated = api_.UpdateConsumer(ChatStream(options_.space), wanted);
-  return Annotate(updated.status(), "durable " + info.name);
+  const Channels wanted = channels_.List();
+  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(wanted));
+  if (Sorted(info.config.Filters()) == Sorted(config.Filters())) return absl::OkStatus();
+  return Annotate(SetFilter(wanted).status, "durable " + info.name);
 }
 
-// After a move whose outcome was not learnt: the durable tells.
-absl::Status ChatMembership::Resolve(const ConsumerInfo& info, std::uint64_t frontier) {
-  std::optional<Unresolved> unresolved;
-  {
-    MutexLock lock(mutex_);
-    unresolved = unresolved_;
-  }
-  if (!unresolved.has_value()) return absl::OkStatus();
-  const std::string& channel = unresolved->channel;
-  const bool filtered = options_.auth && IsFiltered(info, channel);
-  if (unresolved->joining && filtered) {
-    MW_ASSIGN_OR_RETURN(const bool noted, NoteHistory(channel, frontier));
-    if (noted) channels_.Arm(channel, frontier);
-    channels_.Join(channel);
-  } else if (unresolved->joining) {
-    channels_.Disarm(channel);
-  } else if (options_.auth && !filtered) {
-    channels_.Leave(channel);
-  }
+// After moves whose outcome was not learnt: the durable tells. One that is being said again is left alone.
+void ChatMembership::Resolve(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
-  unresolved_.reset();
-  return absl::OkStatus();
+  for (auto next = unresolved_.begin(); next != unresolved_.end();) {
+    const auto& [channel, joining] = *next;
+    if (channel == moving_) {
+      ++next;
+      continue;
+    }
+    const bool filtered = IsFiltered(info, channel);
+    if (joining && filtered) {
+      channels_.Join(channel);
+      owed_.insert(channel);
+    } else if (joining) {
+      channels_.Disarm(channel);
+    } else if (options_.auth && !filtered) {
+      channels_.Leave(channel);
+      owed_.erase(channel);
+    } else if (!options_.auth) {
+      lapsed_.insert(channel);
+    }
+    next = unresolved_.erase(next);
+  }
 }
 
 bool ChatMembership::IsFiltered(const ConsumerInfo& info, std::string_view channel) const {
@@ -159,19 +203,21 @@ bool ChatMembership::IsFiltered(const ConsumerInfo& info, std::string_view chann
                      [&](const std::string& filter) { return PatternCovers(filter, *subject); });
 }
 
-void ChatMembership::ReportNotLive(const ConsumerInfo& info) {
-  std::vector<std::string> missing;
+ChatMembership::Channels ChatMembership::FindNotLive(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  Channels missing;
   for (const std::string& channel : channels_.List()) {
     if (!IsFiltered(info, channel)) missing.push_back(channel);
   }
-  if (missing.empty()) return;
-  {
-    MutexLock lock(mutex_);
-    not_live_.insert(missing.begin(), missing.end());
-  }
+  not_live_.insert(missing.begin(), missing.end());
+  // Whoever joins or leaves it learns by that.
+  return Without(std::move(missing), moving_);
+}
+
+void ChatMembership::ReportNotLive(const Channels& missing) const {
   options_.on_error(absl::FailedPreconditionError(fmt::format(
       "nothing arrives live from {}: not in the filter of {}. Join the channel, or have it provisioned",
-      fmt::join(missing, ", "), info.name)));
+      fmt::join(missing, ", "), ChatDurable(options_.self.id))));
 }
 
 // The policy is read fresh: a newcomer must not hear what has just been closed.
@@ -204,106 +250,205 @@ absl::StatusOr<std::uint64_t> ChatMembership::Frontier() {
   return stream.last_seq;
 }
 
-absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
-  MW_RETURN_IF_ERROR(ValidateChannel(channel));
-  const std::string name(channel);
-  MutexLock move_lock(move_mutex_);
+absl::Status ChatMembership::NoteOwed() {
+  {
+    // Not to wait for a filter that is being moved.
+    MutexLock lock(mutex_);
+    if (owed_.empty() && lapsed_.empty()) return absl::OkStatus();
+  }
+  MutexLock lock(filter_mutex_);
+  return NoteOwedHeld();
+}
+
+// What was published while the filter moved may lie below what the durable has delivered: it is history too,
+// so that is read up to the frontier of now.
+absl::Status ChatMembership::NoteOwedHeld() {
+  std::set<std::string, std::less<>> owed;
   {
     MutexLock lock(mutex_);
-    if (channels_.Contains(name) && !not_live_.contains(name)) return false;
+    if (owed_.empty() && lapsed_.empty()) return absl::OkStatus();
+    owed = owed_;
+  }
+  MW_ASSIGN_OR_RETURN(const std::uint64_t frontier, Frontier());
+  {
+    MutexLock lock(mutex_);
+    for (const std::string& channel : std::exchange(lapsed_, {})) {
+      channels_.Owe(channel, std::max(begun_at_, floor_.seq()), frontier);
+    }
+  }
+  absl::Status first_error;
+  for (const std::string& channel : owed) {
+    const absl::StatusOr<bool> noted = NoteHistory(channel, frontier);
+    if (!noted.ok()) {
+      const std::string context = fmt::format("the history of channel \"{}\" has to wait", channel);
+      if (first_error.ok()) first_error = Annotate(noted.status(), context);
+      continue;
+    }
+    if (*noted) channels_.Arm(channel, frontier);
+    MutexLock lock(mutex_);
+    owed_.erase(channel);
+  }
+  return first_error;
+}
+
+absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
+  MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  absl::StatusOr<bool> joined = false;
+  {
+    MutexLock move_lock(move_mutex_);
+    SetMoving(channel);
+    joined = JoinHeld(std::string(channel));
+    SetMoving("");
+  }
+  if (!joined.ok() || !*joined) return joined;
+  if (const absl::Status noted = NoteOwed(); !noted.ok()) options_.on_error(noted);
+  return true;
+}
+
+absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
+  bool anew = false;
+  {
+    MutexLock lock(mutex_);
+    anew = !channels_.Contains(channel) || not_live_.contains(channel);
+    if (!anew && !unresolved_.contains(channel)) return false;
   }
   MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
-  MW_ASSIGN_OR_RETURN(const std::uint64_t before, Frontier());
-  channels_.Arm(name, before);
-  std::vector<std::string> wanted = Without(channels_.List(), name);
-  wanted.push_back(name);
-  if (absl::Status status = Move(wanted); !status.ok()) {
-    const bool known = !OutcomeUnknown(status);
-    Settle(name, /*joining=*/true, known);
-    if (known) channels_.Disarm(name);
-    return status;
-  }
-  Settle(name, /*joining=*/true, /*known=*/true);
-  channels_.Join(name);
-  if (const absl::Status noted = NoteJoined(name, before); !noted.ok()) {
-    options_.on_error(Annotate(noted, fmt::format("no history of channel \"{}\"", name)));
-  }
+  if (anew) MW_RETURN_IF_ERROR(PrepareJoin(channel));
+  MW_RETURN_IF_ERROR(Move({.channel = channel, .joining = true}));
   return true;
+}
+
+absl::Status ChatMembership::PrepareJoin(const std::string& channel) {
+  MutexLock filter_lock(filter_mutex_);
+  // The first of all; binds have had no durable to look after.
+  if (channels_.List().empty()) {
+    MW_RETURN_IF_ERROR(BindDurable({channel}).status());
+    MutexLock lock(mutex_);
+    bound_before_ = true;
+  }
+  MW_ASSIGN_OR_RETURN(const std::uint64_t before, Frontier());
+  channels_.Arm(channel, before);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> ChatMembership::Leave(std::string_view channel) {
   const std::string name(channel);
   MutexLock move_lock(move_mutex_);
-  if (!channels_.Contains(name)) return false;
-  MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
-  const std::vector<std::string> remaining = Without(channels_.List(), name);
-  if (remaining.empty()) {
-    return absl::FailedPreconditionError(fmt::format(
-        "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)", name));
+  {
+    MutexLock lock(mutex_);
+    if (!channels_.Contains(name) && !unresolved_.contains(name)) return false;
   }
-  absl::Status status = Move(remaining);
-  const bool known = !OutcomeUnknown(status);
-  Settle(name, /*joining=*/false, known);
+  MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
+  SetMoving(name);
+  const absl::Status status = Move({.channel = name, .joining = false});
+  SetMoving("");
   if (!status.ok()) return status;
-  channels_.Leave(name);
   return true;
 }
 
-// What was published while the filter moved may lie below what the durable has delivered: it is history too,
-// so that is read up to the frontier of now. Asked again on the next connection if this one is lost.
-absl::Status ChatMembership::NoteJoined(const std::string& channel, std::uint64_t before) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + options_.move_timeout;
-  while (true) {
-    absl::StatusOr<std::uint64_t> after = Frontier();
-    absl::Status status = after.status();
-    if (status.ok()) {
-      const std::uint64_t until = std::max(before, *after);
-      const absl::StatusOr<bool> noted = NoteHistory(channel, until);
-      if (noted.ok() && *noted) channels_.Arm(channel, until);
-      status = noted.status();
-    }
-    if (!OutcomeUnknown(status)) return status;
-    if (std::chrono::steady_clock::now() >= deadline || !options_.await_live(deadline).ok()) return status;
-  }
-}
-
-// What the last move leaves behind. A move that went through says the whole filter, so it also settles an
-// earlier one whose outcome was not known.
-void ChatMembership::Settle(std::string_view channel, bool joining, bool known) {
-  std::optional<Unresolved> earlier;
-  {
-    MutexLock lock(mutex_);
-    earlier = std::exchange(unresolved_, std::nullopt);
-    if (!known) unresolved_ = Unresolved{.channel = std::string(channel), .joining = joining};
-    if (known) not_live_.erase(std::string(channel));
-  }
-  if (earlier.has_value() && earlier->joining && earlier->channel != channel) {
-    channels_.Disarm(earlier->channel);
-  }
+void ChatMembership::SetMoving(std::string_view channel) {
+  MutexLock lock(mutex_);
+  moving_ = channel;
 }
 
 // Saying the same filter twice does no harm, so a move whose answer was lost is said again, on the next
-// connection if need be.
-absl::Status ChatMembership::Move(const std::vector<std::string>& channels) {
+// connection if need be. Once it may have happened, no refusal of another attempt takes that back.
+absl::Status ChatMembership::Move(const Change& change) {
   const TimePoint deadline = std::chrono::steady_clock::now() + options_.move_timeout;
+  absl::Status lost;  // of the last attempt that may have moved the filter
   while (true) {
-    absl::Status status = MoveOnce(channels);
-    if (!OutcomeUnknown(status)) return status;
-    if (std::chrono::steady_clock::now() >= deadline || !options_.await_live(deadline).ok()) {
-      return Annotate(status,
-                      "whether the channels changed is not known; joined channels will tell once the "
-                      "endpoint is bound again");
+    const Outcome outcome = Attempt(change);
+    if (outcome.status.ok()) return outcome.status;
+    if (outcome.unknown) lost = outcome.status;
+    if (lost.ok()) {
+      Disclaim(change);
+      return outcome.status;
     }
+    if (outcome.unanswered && std::chrono::steady_clock::now() < deadline &&
+        options_.await_live(deadline).ok()) {
+      continue;
+    }
+    MutexLock lock(mutex_);
+    unresolved_.insert_or_assign(change.channel, change.joining);
+    return Annotate(lost,
+                    "whether the channels changed is not known; joined channels will tell once the "
+                    "endpoint is bound again");
   }
 }
 
-absl::Status ChatMembership::MoveOnce(const std::vector<std::string>& channels) {
-  if (options_.auth) return AskToMove(channels);
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(channels));
-  return api_.UpdateConsumer(ChatStream(options_.space), config).status();
+// With the list as it is now: a bind since the last attempt may have found out about other channels.
+ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
+  MutexLock filter_lock(filter_mutex_);
+  const Channels wanted = ListAfter(change);
+  if (wanted.empty()) {
+    return {.status = absl::FailedPreconditionError(fmt::format(
+                "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
+                change.channel))};
+  }
+  Outcome outcome = SetFilter(wanted);
+  if (outcome.status.ok()) Commit(change);
+  return outcome;
 }
 
-absl::Status ChatMembership::AskToMove(const std::vector<std::string>& channels) {
+ChatMembership::Channels ChatMembership::ListAfter(const Change& change) const {
+  Channels channels = Without(channels_.List(), change.channel);
+  if (change.joining) channels.push_back(change.channel);
+  return channels;
+}
+
+// A move that went through says the whole filter, so it also settles earlier ones whose outcome was not
+// known.
+void ChatMembership::Commit(const Change& change) {
+  MutexLock lock(mutex_);
+  for (const auto& [channel, joining] : unresolved_) {
+    if (channel == change.channel) continue;
+    if (joining) {
+      channels_.Disarm(channel);
+    } else {
+      lapsed_.insert(channel);
+    }
+  }
+  unresolved_.clear();
+  not_live_.erase(change.channel);
+  if (change.joining) {
+    channels_.Join(change.channel);
+    owed_.insert(change.channel);
+  } else {
+    channels_.Leave(change.channel);
+    owed_.erase(change.channel);
+  }
+}
+
+// It was refused, and unless an earlier attempt may yet move the filter nothing is left of it.
+void ChatMembership::Disclaim(const Change& change) {
+  MutexLock lock(mutex_);
+  if (change.joining && !unresolved_.contains(change.channel)) channels_.Disarm(change.channel);
+}
+
+ChatMembership::Outcome ChatMembership::SetFilter(const Channels& channels) {
+  Outcome outcome = options_.auth ? AskToMove(channels) : UpdateOwn(channels);
+  // There is an answer, but it does not tell: the durable does.
+  if (outcome.unknown && !outcome.unanswered && HasFilterOf(channels)) return {};
+  return outcome;
+}
+
+bool ChatMembership::HasFilterOf(const Channels& channels) {
+  const auto config = ChatDurableConfig(options_.space, options_.self.id, channels);
+  const auto info = api_.GetConsumer(ChatStream(options_.space), ChatDurable(options_.self.id));
+  return config.ok() && info.ok() && Sorted(config->Filters()) == Sorted(info->config.Filters());
+}
+
+ChatMembership::Outcome ChatMembership::UpdateOwn(const Channels& channels) {
+  const absl::StatusOr<ConsumerConfig> config = OpenConfig(channels);
+  if (!config.ok()) return {.status = config.status()};
+  absl::Status status = api_.UpdateConsumer(ChatStream(options_.space), *config).status();
+  const bool unanswered = IsUnanswered(status);
+  // Just restarted, a broker carries the first update out and answers with the filters of before (Internal).
+  const bool unclear = absl::IsInternal(status) || (absl::IsUnavailable(status) && !IsNoResponders(status));
+  return {.status = std::move(status), .unknown = unanswered || unclear, .unanswered = unanswered};
+}
+
+ChatMembership::Outcome ChatMembership::AskToMove(const Channels& channels) {
   ControlRequest request;
   request.op = "setChannels";
   request.args = {{"channels", channels}};
@@ -311,13 +456,21 @@ absl::Status ChatMembership::AskToMove(const std::vector<std::string>& channels)
   absl::StatusOr<ControlReply> reply =
       RequestControl(connection_, options_.space, kSelfService, request, options_.request_timeout);
   if (IsNoResponders(reply.status())) {
-    return absl::FailedPreconditionError(
-        "cannot change channels at runtime: no privileged provisioner (manager) is serving the mesh — this "
-        "session is fixed to its boot subscribe set");
+    return {.status = absl::FailedPreconditionError("cannot change channels at runtime: no privileged "
+                                                    "provisioner (manager) is serving the mesh — this "
+                                                    "session is fixed to its boot subscribe set")};
   }
-  if (!reply.ok()) return reply.status();
-  if (reply->ok) return absl::OkStatus();
-  return absl::FailedPreconditionError(reply->error.empty() ? "channel change rejected" : reply->error);
+  if (!reply.ok()) {
+    const bool unanswered = IsUnanswered(reply.status());
+    const bool unreadable = absl::IsInvalidArgument(reply.status());
+    return {.status = reply.status(), .unknown = unanswered || unreadable, .unanswered = unanswered};
+  }
+  if (reply->ok) return {};
+  const std::string reason = reply->error.empty() ? "channel change rejected" : reply->error;
+  if (reply->code == "unavailable" || reply->code == "internal") {
+    return {.status = absl::UnavailableError(reason), .unknown = true};
+  }
+  return {.status = absl::FailedPreconditionError(reason)};
 }
 
 }  // namespace meshwarden

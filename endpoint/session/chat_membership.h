@@ -11,7 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -46,43 +46,71 @@ class ChatMembership {
                  SettledFloor& floor);
 
   // Binds the durable `chat_<id>`, or makes it in open mode; arms what is new to it and notes the history
-  // that is to be read. FailedPrecondition in auth mode if it is not there.
+  // that is to be read. Does nothing as long as nothing is joined. FailedPrecondition in auth mode if the
+  // durable is not there.
   absl::Status Bind();
+  // Of the durable that was bound last, as the broker told it; empty if none was.
+  std::string durable_created();
+
   // False if it was joined before. Moves the filter, and notes the history that is to be read; reading it is
-  // the caller's affair.
+  // the caller's affair. Makes or binds the durable if it is the first channel of all.
   absl::StatusOr<bool> Join(std::string_view channel);
   absl::StatusOr<bool> Leave(std::string_view channel);
+  // Notes the history that could not be noted when its channel was joined, if there is some. An error leaves
+  // it owed: try again later.
+  absl::Status NoteOwed();
 
  private:
-  // A join or leave of which it is not known whether the filter moved.
-  struct Unresolved {
+  struct Change {
     std::string channel;
     bool joining = false;
+  };
+  // What came of an attempt to move the filter.
+  struct Outcome {
+    absl::Status status;
+    bool unknown = false;     // it may have moved, although the status is an error
+    bool unanswered = false;  // so that it is worth saying again
   };
   struct Durable {
     ConsumerInfo info;
     bool made = false;
   };
+  using Channels = std::vector<std::string>;
 
-  absl::StatusOr<Durable> FindDurable();
-  absl::StatusOr<ConsumerConfig> OpenConfig(const std::vector<std::string>& channels) const;
+  // What to report as not live.
+  absl::StatusOr<Channels> BindHeld() MW_REQUIRES(filter_mutex_);
+  bool IsIdle();
+  // `channels` are the filter of one that is made.
+  absl::StatusOr<ConsumerInfo> BindDurable(const Channels& channels) MW_REQUIRES(filter_mutex_);
+  absl::StatusOr<Durable> FindDurable(const Channels& channels);
+  absl::StatusOr<ConsumerConfig> OpenConfig(const Channels& channels) const;
   void BeginAnew() MW_REQUIRES(mutex_);
   absl::Status BindFirst(const Durable& durable, std::uint64_t frontier);
-  absl::Status BindAgain(const Durable& durable, std::uint64_t frontier);
+  void BindAgain(const Durable& durable, std::uint64_t frontier);
   absl::Status Reconcile(const ConsumerInfo& info);
-  absl::Status Resolve(const ConsumerInfo& info, std::uint64_t frontier);
+  void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   bool IsFiltered(const ConsumerInfo& info, std::string_view channel) const;
-  void ReportNotLive(const ConsumerInfo& info);
+  // Those that are joined but not in the filter, without the one whose move is under way.
+  Channels FindNotLive(const ConsumerInfo& info);
+  void ReportNotLive(const Channels& missing) const;
 
   // Up to `frontier`. True if there is some that may be read.
   absl::StatusOr<bool> NoteHistory(const std::string& channel, std::uint64_t frontier);
-  absl::Status NoteJoined(const std::string& channel, std::uint64_t before);
+  absl::Status NoteOwedHeld() MW_REQUIRES(filter_mutex_);
   absl::StatusOr<std::uint64_t> Frontier();
 
-  absl::Status Move(const std::vector<std::string>& channels);
-  absl::Status MoveOnce(const std::vector<std::string>& channels);
-  absl::Status AskToMove(const std::vector<std::string>& channels);
-  void Settle(std::string_view channel, bool joining, bool known);
+  absl::StatusOr<bool> JoinHeld(const std::string& channel) MW_REQUIRES(move_mutex_);
+  absl::Status Move(const Change& change) MW_REQUIRES(move_mutex_);
+  Outcome Attempt(const Change& change) MW_EXCLUDES(filter_mutex_);
+  absl::Status PrepareJoin(const std::string& channel) MW_EXCLUDES(filter_mutex_);
+  Channels ListAfter(const Change& change) const;
+  Outcome SetFilter(const Channels& channels);
+  Outcome UpdateOwn(const Channels& channels);
+  Outcome AskToMove(const Channels& channels);
+  bool HasFilterOf(const Channels& channels);
+  void SetMoving(std::string_view channel);
+  void Disclaim(const Change& change);
+  void Commit(const Change& change) MW_REQUIRES(filter_mutex_);
 
   const Options options_;
   Connection& connection_;
@@ -90,14 +118,25 @@ class ChatMembership {
   JoinedChannels& channels_;
   SettledFloor& floor_;
 
-  Mutex move_mutex_;  // held for the time of one join or leave, which blocks; taken before mutex_
+  // Held while one join or leave is under way, which blocks, also over a lost connection.
+  Mutex move_mutex_;
+  // Held while the filter is looked at or moved, and what that means for the channels is noted; it blocks for
+  // as long as the broker or the manager takes. Taken after move_mutex_ and before mutex_.
+  Mutex filter_mutex_;
 
   Mutex mutex_;
   bool bound_before_ MW_GUARDED_BY(mutex_) = false;
   std::string stream_created_ MW_GUARDED_BY(mutex_);
-  std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) =
-      0;  // what lies up to here was settled, or is owed as history
-  std::optional<Unresolved> unresolved_ MW_GUARDED_BY(mutex_);
+  std::string durable_created_ MW_GUARDED_BY(mutex_);
+  // What lies up to here was settled, or is owed as history.
+  std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) = 0;
+  std::string moving_ MW_GUARDED_BY(mutex_);  // the channel whose join or leave is under way; empty: none
+  // Joins and leaves that have ended without its being known whether the filter moved: true for a join.
+  std::map<std::string, bool, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
+  // Joined, but their history is still to be noted.
+  std::set<std::string, std::less<>> owed_ MW_GUARDED_BY(mutex_);
+  // Joined all the time, but a leave that came to nothing may have kept them out of the filter for a while.
+  std::set<std::string, std::less<>> lapsed_ MW_GUARDED_BY(mutex_);
   // Configured, but not in the filter of a durable that is not ours to move.
   std::set<std::string, std::less<>> not_live_ MW_GUARDED_BY(mutex_);
 };

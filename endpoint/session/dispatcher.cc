@@ -16,16 +16,20 @@ Dispatcher::~Dispatcher() {
 }
 
 void Dispatcher::Post(std::function<void()> run, std::function<void()> drop) {
+  bool taken = false;
+  bool first = false;
   {
     MutexLock lock(mutex_);
-    if (!stopped_) {
+    taken = !stopped_;
+    if (taken) {
       tasks_.push_back({.run = std::move(run), .drop = std::move(drop)});
       ++posted_;
-      if (tasks_.size() == 1) work_.NotifyOne();
-      return;
+      first = tasks_.size() == 1;
     }
   }
-  if (drop != nullptr) drop();
+  // Not under the lock, which the thread that wakes up would have to wait for at once.
+  if (first) work_.NotifyOne();
+  if (!taken && drop != nullptr) drop();
 }
 
 std::size_t Dispatcher::waiting() const {
@@ -113,7 +117,7 @@ void Dispatcher::Run() {
     Task task;
     {
       MutexLock lock(mutex_);
-      running_ = false;
+      if (std::exchange(running_, false)) ++handled_;
       if (waiters_ > 0 || stopped_) progress_.NotifyAll();
       while ((tasks_.empty() || !open_) && !stopped_) work_.Wait(mutex_);
       if (stopped_) return;
@@ -122,9 +126,7 @@ void Dispatcher::Run() {
       running_ = true;
     }
     task.run();
-    task = {};  // what it holds is let go of before it counts as handled
-    MutexLock lock(mutex_);
-    ++handled_;
+    // What it holds is let go of before it counts as handled.
   }
 }
 

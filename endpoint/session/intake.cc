@@ -77,7 +77,7 @@ SettledFloor* Intake::FloorOf(Delivery stream) const {
 }
 
 void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
-                      const std::shared_ptr<Backlog>& backlog, std::weak_ptr<PullLoop> loop) {
+                      const std::shared_ptr<Backlog>& backlog, const std::weak_ptr<PullLoop>& loop) {
   if (SettledFloor* const floor = FloorOf(stream)) {
     if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(message.reply, kAck);
     floor->Saw(delivery.stream_seq, delivery.time);
@@ -106,16 +106,17 @@ void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& de
       .seq = delivery.stream_seq,
       .settle = AckHandle(std::make_shared<Settlement>(weak_from_this(), sender, id, message.reply))};
   backlog->Add();
-  const auto finish = [backlog, loop = std::move(loop)] {
+  const auto done = [backlog, loop] {
     backlog->Remove();
     if (const auto running = loop.lock()) running->Refill();
   };
-  HandOver(std::move(received), std::move(inbound.channel), finish,
-           // Somebody else, or a later process, gets it at once.
-           [self = shared_from_this(), reply = std::move(message.reply), finish] {
-             self->Answer(reply, kNak);
-             finish();
-           });
+  // Somebody else, or a later process, gets it at once; not this one again.
+  const auto dropped = [self = shared_from_this(), reply = std::move(message.reply), backlog, loop] {
+    if (const auto running = loop.lock()) running->EndPulling();
+    self->Answer(reply, kNak);
+    backlog->Remove();
+  };
+  HandOver(std::move(received), std::move(inbound.channel), done, dropped);
 }
 
 bool Intake::TakeHistorical(const HistoryMessage& stored) {

@@ -114,17 +114,15 @@ void JoinedChannels::FinishBackfill(std::string_view channel, std::uint64_t unti
   found->backfill.reset();
 }
 
-void JoinedChannels::OweSince(std::uint64_t delivered, std::uint64_t frontier) {
+void JoinedChannels::Owe(std::string_view channel, std::uint64_t after, std::uint64_t until) {
   MutexLock lock(mutex_);
-  for (Entry& entry : entries_) {
-    if (!entry.joined) continue;
-    const std::uint64_t from = std::max(delivered, entry.watermark) + 1;
-    if (entry.backfill) {
-      entry.backfill->until = std::max(entry.backfill->until, frontier);
-    } else if (from <= frontier) {
-      entry.backfill = {.channel = entry.channel, .next_seq = from, .until = frontier, .since = std::nullopt};
-    }
-    entry.watermark = std::max(entry.watermark, frontier);
+  const auto entry = Find(channel);
+  if (entry == entries_.end() || !entry->joined) return;
+  const std::uint64_t from = std::max(after, entry->watermark) + 1;
+  if (entry->backfill) {
+    entry->backfill->until = std::max(entry->backfill->until, until);
+  } else if (from <= until) {
+    entry->backfill = {.channel = entry->channel, .next_seq = from, .until = until, .since = std::nullopt};
   }
 }
 

@@ -61,9 +61,10 @@ class JoinedChannels {
   std::vector<PendingBackfill> Backfills() const;
   void Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until);
   void FinishBackfill(std::string_view channel, std::uint64_t until);
-  // The live stream begins anew after `frontier` and had come to `delivered`: what lies between is owed as
-  // history by all that are joined, each from its watermark on, in addition to what they owe already.
-  void OweSince(std::uint64_t delivered, std::uint64_t frontier);
+  // What was published to the channel after `after` and up to `until` did not come live, or may not have: it
+  // is owed as history, from the watermark on, in addition to what is owed already. Nothing if the channel is
+  // not joined.
+  void Owe(std::string_view channel, std::uint64_t after, std::uint64_t until);
 
   // The stream was made anew: sequences begin again, so watermarks go to 0 and backfills are dropped.
   void ForgetPositions();

@@ -87,7 +87,7 @@ void PullLoop::Refill() {
     MutexLock lock(mutex_);
     const std::size_t taken = outstanding_ + backlog_->count();
     // Not for every message that has been handled: when half of the window is free.
-    if (ended_ || taken > options_.window / 2) return;
+    if (ended_ || taken > options_.window / 2 || (single_ && outstanding_ > 0)) return;
     const TimePoint now = std::chrono::steady_clock::now();
     if (now < pause_until_) return;
     batch = single_ ? 1 : options_.window - taken;
@@ -137,9 +137,10 @@ void PullLoop::OnStatus(const NatsMessage& message, std::string_view status) {
     return;
   }
   const auto pending = Number(Header(message, "Nats-Pending-Messages"));
-  // 404 and 408: the pull ran out. 409 with a number: it was ended early, for its size or a change of leader.
+  // 404 and 408: the pull ran out. 409 with a number: it was ended early, for its size or a change of leader;
+  // with 0 it has brought all that it asked for, which some servers say of a pull with a limit of bytes.
   if (pending.has_value() && (status == "404" || status == "408" || status == "409")) {
-    EndPull(*pending, /*refused=*/status != "408");
+    EndPull(*pending, /*refused=*/status != "408" && *pending > 0);
     return Refill();
   }
   EndPull(options_.window, /*refused=*/true);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/jetstream_answer.h"
 #include "endpoint/jetstream_config.h"
 #include "proto/names.h"
 
@@ -14,12 +15,33 @@ namespace {
 
 // How often timers look at the roster and the pulls.
 constexpr std::chrono::milliseconds kCheckEvery{500};
+// How often the broker is asked how far the durables are settled, if something has come.
+constexpr std::chrono::milliseconds kRaiseEvery{15'000};
 constexpr std::size_t kChatWindow = 512;
 constexpr std::size_t kDmWindow = 64;
 // One by one, so that a busy instance doesn't hold what an idle one of the role could do.
 constexpr std::size_t kTaskWindow = 1;
 
+// A loop, for what is made before it and may outlive it.
+class LoopLink {
+ public:
+  void Set(const std::shared_ptr<PullLoop>& loop) {
+    MutexLock lock(mutex_);
+    loop_ = loop;
+  }
+  std::weak_ptr<PullLoop> Get() const {
+    MutexLock lock(mutex_);
+    return loop_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::weak_ptr<PullLoop> loop_ MW_GUARDED_BY(mutex_);
+};
+
 }  // namespace
+
+Session::Session(SessionParts parts) : parts_(std::move(parts)) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Bind(SessionParts parts) {
   std::unique_ptr<Session> session(new Session(std::move(parts)));
@@ -39,7 +61,7 @@ absl::Status Session::BindAll() {
   }
   if (options.receive) MW_RETURN_IF_ERROR(BindDurables());
   timers_ = std::thread([this] { RunTimers(); });
-  if (options.receive && !parts_.joined.List().empty()) backfill_ = std::thread([this] { RunBackfill(); });
+  if (options.receive) backfill_ = std::thread([this] { RunBackfill(); });
   return absl::OkStatus();
 }
 
@@ -95,17 +117,20 @@ absl::Status Session::BindDurables() {
   const ConsumerConfig inbox =
       AsOpenMode(DmDurableConfig(options.space, id), options.ack_wait, options.inactive_threshold);
   MW_ASSIGN_OR_RETURN(const ConsumerInfo found, FindOrMake(dm, inbox, "provisionDmInbox"));
+  inbox_created_ = found.created;
   parts_.dm_floor.Raise(found.delivered_consumer_seq, found.ack_floor_stream_seq);
-  MW_RETURN_IF_ERROR(Pull(Delivery::kDm, dm, DmDurable(id), kDmWindow));
+  MW_RETURN_IF_ERROR(
+      Pull(Delivery::kDm, std::make_shared<BoundDurable>(dm, found.name, found.created), kDmWindow));
   if (options.card.role.has_value()) {
     const std::string task = TaskStream(options.space);
     // Shared by the role's instances, so it outlives each of them.
-    MW_RETURN_IF_ERROR(
-        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue")
-            .status());
-    MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast, task, TaskDurable(*options.card.role), kTaskWindow));
+    MW_ASSIGN_OR_RETURN(
+        const ConsumerInfo queue,
+        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue"));
+    MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast,
+                            std::make_shared<BoundDurable>(task, queue.name, queue.created), kTaskWindow));
   }
-  return parts_.joined.List().empty() ? absl::OkStatus() : parts_.membership.Bind();
+  return parts_.membership.Bind();
 }
 
 // In auth mode it must be there; in open mode it is made like `config`.
@@ -124,34 +149,29 @@ absl::StatusOr<ConsumerInfo> Session::FindOrMake(std::string_view stream, const 
       name, provision_call));
 }
 
-absl::Status Session::Pull(Delivery kind, std::string stream, std::string consumer, std::size_t window) {
+absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable, std::size_t window) {
   const std::shared_ptr<Backlog> backlog = parts_.backlogs[static_cast<std::size_t>(kind)];
   // The loop is told when one of its messages has been handled; it may be gone by then.
-  const auto loop = std::make_shared<std::weak_ptr<PullLoop>>();
-  const auto loop_mutex = std::make_shared<Mutex>();
+  const auto loop = std::make_shared<LoopLink>();
   PullLoop::Options options;
-  options.stream = std::move(stream);
-  options.consumer = std::move(consumer);
+  options.stream = durable->stream();
+  options.consumer = durable->name();
   options.window = window;
-  options.on_error = parts_.on_error;
-  options.on_message = [this, kind, backlog, loop, loop_mutex](NatsMessage message,
-                                                               const AckSubject& delivery) {
-    std::weak_ptr<PullLoop> running;
-    {
-      MutexLock lock(*loop_mutex);
-      running = *loop;
-    }
-    parts_.intake.TakeLive(kind, std::move(message), delivery, backlog, std::move(running));
+  options.on_error = [this, durable](const absl::Status& status) {
+    durable->Doubt();
+    parts_.on_error(status);
+  };
+  options.on_message = [this, kind, backlog, loop, durable](NatsMessage message, const AckSubject& delivery) {
+    durable->Saw(delivery.consumer_seq);
+    parts_.intake.TakeLive(kind, std::move(message), delivery, backlog, loop->Get());
   };
   MW_ASSIGN_OR_RETURN(std::shared_ptr<PullLoop> started,
                       PullLoop::Start(parts_.connection, std::move(options), backlog));
-  {
-    MutexLock lock(*loop_mutex);
-    *loop = started;
-  }
+  loop->Set(started);
   {
     MutexLock lock(mutex_);
     if (!cancelled_) {
+      durables_.push_back(std::move(durable));
       pulls_.push_back(std::move(started));
       return absl::OkStatus();
     }
@@ -164,6 +184,7 @@ void Session::RunTimers() {
   TimePoint next_heartbeat = std::chrono::steady_clock::now() + parts_.options.heartbeat;
   const auto step = std::min(kCheckEvery, parts_.options.heartbeat);
   TimePoint next_check = std::chrono::steady_clock::now() + step;
+  TimePoint next_raise = std::chrono::steady_clock::now() + kRaiseEvery;
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -175,12 +196,16 @@ void Session::RunTimers() {
     if (now >= next_heartbeat) {
       next_heartbeat = now + parts_.options.heartbeat;
       Heartbeat();
+    }
+    if (now >= next_raise) {
+      next_raise = now + kRaiseEvery;
       RaiseFloors();
     }
     if (now >= next_check) {
       next_check = now + step;
       Sweep(now);
       CheckPulls(now);
+      CheckDurables();
     }
   }
 }
@@ -196,18 +221,21 @@ void Session::Heartbeat() {
                                    });
 }
 
-// What the broker then forgets, this process still knows. If it can't tell now, the next heartbeat asks
-// again.
+// What the broker then forgets, this process still knows. If it can't tell now, it is asked again.
 void Session::RaiseFloors() {
   const EndpointOptions& options = parts_.options;
-  const auto raise = [this](SettledFloor& floor, const std::string& stream, const std::string& durable) {
+  const auto raise = [this](SettledFloor& floor, const std::string& stream, const std::string& name,
+                            const std::string& created) {
     if (!floor.may_rise()) return;
-    parts_.api.ConsumerInfoAsync(stream, durable, [&floor](const absl::StatusOr<ConsumerInfo>& info) {
-      if (info.ok()) floor.Raise(info->delivered_consumer_seq, info->ack_floor_stream_seq);
+    parts_.api.ConsumerInfoAsync(stream, name, [&floor, created](const absl::StatusOr<ConsumerInfo>& info) {
+      // Another one in its place knows nothing of what this one was to bring.
+      if (!info.ok() || info->created != created) return;
+      floor.Raise(info->delivered_consumer_seq, info->ack_floor_stream_seq);
     });
   };
-  raise(parts_.chat_floor, ChatStream(options.space), ChatDurable(options.card.id));
-  raise(parts_.dm_floor, DmStream(options.space), DmDurable(options.card.id));
+  raise(parts_.chat_floor, ChatStream(options.space), ChatDurable(options.card.id),
+        parts_.membership.durable_created());
+  raise(parts_.dm_floor, DmStream(options.space), DmDurable(options.card.id), inbox_created_);
 }
 
 void Session::Sweep(TimePoint now) {
@@ -225,36 +253,71 @@ void Session::CheckPulls(TimePoint now) {
   if (channel_watch_ != nullptr) channel_watch_->Check(now);
 }
 
-void Session::RunBackfill() {
-  bool chat_open = false;
-  while (!cancelled_) {
-    const absl::Status status = parts_.backfiller.RunAll(cancelled_);
-    if (!status.ok() && !cancelled_ && !absl::IsUnavailable(status)) parts_.on_error(status);
-    // The live stream begins when the history has been handled, so that a crash before then owes all of it
-    // again. A history that can't be read just now does not hold it up for ever.
-    if (!chat_open && !absl::IsUnavailable(status) && parts_.dispatcher.AwaitHandled(cancelled_)) {
-      chat_open = true;
-      OpenChat();
-    }
-    const TimePoint retry = std::chrono::steady_clock::now() + parts_.options.retry_wait;
+// A durable that is gone, or was made anew by somebody, is one to be bound again, with all that a bind looks
+// after: what is owed, and the filter.
+void Session::CheckDurables() {
+  if (given_up_) return;
+  std::vector<std::shared_ptr<BoundDurable>> durables;
+  {
     MutexLock lock(mutex_);
-    while (!cancelled_ && !backfill_wanted_) {
-      if (status.ok()) {
-        changed_.Wait(mutex_);
-      } else if (!changed_.WaitUntil(mutex_, retry)) {
-        break;
-      }
+    durables = durables_;
+  }
+  for (const auto& durable : durables) {
+    if (!durable->lost()) {
+      durable->Check(parts_.api);
+      continue;
     }
-    backfill_wanted_ = false;
+    given_up_ = true;
+    parts_.on_error(absl::NotFoundError(
+        fmt::format("the broker no longer has the durable {} of {} that was bound; binding anew",
+                    durable->name(), durable->stream())));
+    return parts_.connection.ReconnectSoon();
   }
 }
 
-void Session::OpenChat() {
+void Session::RunBackfill() {
+  bool chat_open = false;
+  while (!cancelled_) {
+    const absl::Status noted = parts_.membership.NoteOwed();
+    absl::Status status = parts_.backfiller.RunAll(cancelled_);
+    // That something is to be waited for counts more than that something can't be read.
+    if (status.ok() || absl::IsUnavailable(noted)) status = noted;
+    if (!status.ok() && !cancelled_ && !absl::IsUnavailable(status)) parts_.on_error(status);
+    // The live stream begins when the history has been handled, so that a crash before then owes all of it
+    // again. A history that can't be read just now does not hold it up for ever.
+    const bool joined = !parts_.joined.List().empty();
+    if (joined && !chat_open && !absl::IsUnavailable(status) && parts_.dispatcher.AwaitHandled(cancelled_)) {
+      chat_open = OpenChat();
+    }
+    AwaitBackfillWanted(/*settled=*/status.ok() && (chat_open || !joined));
+  }
+}
+
+// Unless all is `settled`, no longer than until it is time to try again.
+void Session::AwaitBackfillWanted(bool settled) {
+  const TimePoint retry = std::chrono::steady_clock::now() + parts_.options.retry_wait;
+  MutexLock lock(mutex_);
+  while (!cancelled_ && !backfill_wanted_) {
+    if (settled) {
+      changed_.Wait(mutex_);
+    } else if (!changed_.WaitUntil(mutex_, retry)) {
+      break;
+    }
+  }
+  backfill_wanted_ = false;
+}
+
+bool Session::OpenChat() {
   const EndpointOptions& options = parts_.options;
-  const absl::Status status =
-      Pull(Delivery::kChannel, ChatStream(options.space), ChatDurable(options.card.id), kChatWindow);
-  // Only a connection that is gone refuses, and this session goes with it.
-  if (!status.ok() && !absl::IsUnavailable(status) && !cancelled_) parts_.on_error(status);
+  auto durable = std::make_shared<BoundDurable>(ChatStream(options.space), ChatDurable(options.card.id),
+                                                parts_.membership.durable_created());
+  const absl::Status status = Pull(Delivery::kChannel, std::move(durable), kChatWindow);
+  if (status.ok()) return true;
+  // One that is gone takes this session with it.
+  if (!cancelled_ && parts_.connection.connected()) {
+    parts_.on_error(Annotate(status, "nothing arrives live from channels yet; trying again"));
+  }
+  return false;
 }
 
 void Session::WakeBackfill() {

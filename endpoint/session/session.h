@@ -21,6 +21,7 @@
 #include "endpoint/endpoint_options.h"
 #include "endpoint/jetstream_api.h"
 #include "endpoint/session/backfiller.h"
+#include "endpoint/session/bound_durable.h"
 #include "endpoint/session/bucket_watch.h"
 #include "endpoint/session/channel_cache.h"
 #include "endpoint/session/chat_membership.h"
@@ -76,7 +77,7 @@ class Session {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
-  explicit Session(SessionParts parts) : parts_(std::move(parts)) {}
+  explicit Session(SessionParts parts);
 
   absl::Status BindAll();
   absl::Status OpenStreams();
@@ -85,7 +86,7 @@ class Session {
   absl::Status BindDurables();
   absl::StatusOr<ConsumerInfo> FindOrMake(std::string_view stream, const ConsumerConfig& config,
                                           std::string_view provision_call);
-  absl::Status Pull(Delivery stream_kind, std::string stream, std::string consumer, std::size_t window);
+  absl::Status Pull(Delivery stream_kind, std::shared_ptr<BoundDurable> durable, std::size_t window);
 
   // The timers' thread.
   void RunTimers();
@@ -93,20 +94,25 @@ class Session {
   void RaiseFloors();
   void Sweep(TimePoint now);
   void CheckPulls(TimePoint now);
+  void CheckDurables();
 
   // The history's thread.
   void RunBackfill();
-  void OpenChat();
+  bool OpenChat();
+  void AwaitBackfillWanted(bool settled);
 
   const SessionParts parts_;
   std::unique_ptr<BucketWatch> presence_watch_;
   std::unique_ptr<BucketWatch> channel_watch_;
   std::atomic<bool> cancelled_{false};
+  std::string inbox_created_;  // constant once bound
+  bool given_up_ = false;      // the timers' thread's own: another connection has been asked for
 
   Mutex mutex_;
   CondVar changed_;
   bool backfill_wanted_ MW_GUARDED_BY(mutex_) = false;
   std::vector<std::shared_ptr<PullLoop>> pulls_ MW_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<BoundDurable>> durables_ MW_GUARDED_BY(mutex_);
 
   std::thread timers_;  // last: they use all of the above
   std::thread backfill_;

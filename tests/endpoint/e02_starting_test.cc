@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/status_matchers.h"
@@ -86,6 +89,35 @@ TEST_P(StartingTest, E2_StartTwiceIsRefused) {
   EXPECT_TRUE(ada->endpoint->connected());
   ada->endpoint->Stop();
   EXPECT_THAT(ada->endpoint->Start(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stopped")));
+}
+
+// Events that a failed bind had posted are dropped; that must not keep later ones back.
+TEST_P(StartingTest, E2_AfterAFailedBindTheRosterIsTold) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, space_->OptionsFor("bob"));
+  const std::vector<std::string> channels = {"general"};
+  MW_ASSERT_OK_AND_ASSIGN(const ConsumerConfig config, ChatDurableConfig("main", options.card.id, channels));
+  // Only the last step of the bind fails, after the watch has brought ada's record.
+  if (GetParam() == Mode::kOpen) {
+    // Its filter can't be moved to the configuration: nobody may change how it is acknowledged.
+    const std::vector<std::string> others = {"ops"};
+    MW_ASSERT_OK_AND_ASSIGN(ConsumerConfig fixed, ChatDurableConfig("main", options.card.id, others));
+    fixed.ack_policy = "none";
+    ASSERT_THAT(space_->root_api().CreateConsumer(ChatStream("main"), fixed), IsOk());
+  } else {
+    ASSERT_THAT(space_->root_api().DeleteConsumer(ChatStream("main"), config.durable_name), IsOk());
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Make(options));
+  ASSERT_FALSE(bob->endpoint->Start().ok());
+  if (GetParam() == Mode::kOpen) {
+    ASSERT_THAT(space_->root_api().DeleteConsumer(ChatStream("main"), config.durable_name), IsOk());
+  } else {
+    ASSERT_THAT(space_->root_api().CreateConsumer(ChatStream("main"), config), IsOk());
+  }
+  ASSERT_THAT(bob->endpoint->Start(), IsOk());
+  EXPECT_TRUE(bob->rosters.AwaitAny([](const std::vector<Presence>& all) {
+    return std::any_of(all.begin(), all.end(), [](const Presence& peer) { return peer.card.name == "ada"; });
+  }));
 }
 
 // What a first, failed bind has left behind must not be used by the second: taps, services, and what asks the

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
@@ -19,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class JoiningTest : public BothModes {
  protected:
@@ -149,6 +151,34 @@ TEST_P(JoiningTest, E13_JoinsAndLeavesUnderLoadLoseAndDoubleNothing) {
   std::map<std::string, int> times;
   for (const ReceivedMessage& message : bob_->messages.Await(0)) ++times[TextOf(message.message)];
   for (int i = 0; i < sent; ++i) EXPECT_EQ(times[fmt::format("{}", i)], 1) << i;
+}
+
+TEST_P(JoiningTest, E13_WhoeverBeginsWithNoChannelMayJoinOne) {
+  Send("ops", "old");
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+  options.channels.clear();
+  MW_ASSERT_OK_AND_ASSIGN(const auto member, space_->Enter(std::move(options)));
+  EXPECT_THAT(member->endpoint->JoinedChannels(), IsEmpty());
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, member->endpoint->JoinChannel("ops"));
+  EXPECT_TRUE(joined.joined);
+  EXPECT_EQ(joined.backfilled, 1u);
+  EXPECT_THAT(*space_->FilterOf(member->endpoint->id()), ElementsAre("ops"));
+  Send("ops", "new");
+  EXPECT_THAT(member->Texts(2), ElementsAre("old", "new"));
+  ASSERT_THAT(member->endpoint->Reconnect(), IsOk());
+  Send("ops", "newer");
+  EXPECT_THAT(member->Texts(3), ElementsAre("old", "new", "newer"));
+}
+
+TEST_P(JoiningTest, E13_WithoutADurableAFirstJoinSaysWhatIsMissing) {
+  if (GetParam() == Mode::kOpen) return;  // it makes its own
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+  options.channels.clear();
+  ASSERT_THAT(space_->root_api().DeleteConsumer("CHAT_main", ChatDurable(options.card.id)), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const auto member, space_->Enter(std::move(options)));
+  EXPECT_THAT(member->endpoint->JoinChannel("ops"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not pre-created")));
+  EXPECT_THAT(member->endpoint->JoinedChannels(), IsEmpty());
 }
 
 TEST_P(JoiningTest, E13_WhatIsNoChannelIsRefused) {

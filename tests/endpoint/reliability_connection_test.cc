@@ -12,6 +12,7 @@
 
 #include "base/status_matchers.h"
 #include "proto/names.h"
+#include "proto/subject.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -168,9 +169,14 @@ INSTANTIATE_TEST_SUITE_P(, HungManagerTest, ::testing::Values(Mode::kAuth), kMod
 
 TEST_P(HungManagerTest, Reliability_AJoinIsCarriedOutWhenTheManagerGoesOn) {
   manager_->Signal(SIGSTOP);
+  Collector<bool> asked;
+  MW_ASSERT_OK_AND_ASSIGN(const auto witness,
+                          space_->root().Subscribe(ControlSubject("main", kSelfService, "*"), "",
+                                                   [&](const NatsMessage&) { asked.Add(true); }));
+  ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
   absl::StatusOr<JoinResult> joined = absl::UnknownError("not called");
   std::thread joiner([&] { joined = bob_->endpoint->JoinChannel("ops"); });
-  for (int i = 0; i < 50; ++i) ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+  EXPECT_FALSE(asked.Await(1).empty());
   proxy_->Cut();
   EXPECT_TRUE(bob_->AwaitConnected(false));
   EXPECT_TRUE(bob_->AwaitConnected(true));

@@ -1,0 +1,222 @@
+// E13, E14: joins and leaves of which the endpoint can't know whether the filter moved, with a manager that
+// answers as the test wants.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "base/status_matchers.h"
+#include "endpoint/control.h"
+#include "endpoint/privileged.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+#include "tests/endpoint/space.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Channels = std::vector<std::string>;
+
+class UnclearMoveTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
+    MW_ASSERT_OK_AND_ASSIGN(proxy_, TcpProxy::Start(space_->broker().port()));
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+    options.servers = {proxy_->url()};
+    options.retry_wait = std::chrono::milliseconds(100);
+    options.request_timeout = std::chrono::milliseconds(1000);
+    options.publish_timeout = std::chrono::milliseconds(5000);
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
+  }
+  using Manager = std::function<void(const Channels&, ControlResponder)>;
+  // A manager that does with each setChannels what `manager` does.
+  void Serve(Manager manager) {
+    manager_.reset();
+    MW_ASSERT_OK_AND_ASSIGN(
+        manager_, ServeControl(space_->root(), "main", kSelfService,
+                               [this, manager](const ControlCall& call, const ControlResponder& respond) {
+                                 const auto wanted = call.request.args["channels"].get<Channels>();
+                                 manager(wanted, respond);
+                                 asked_.Add(wanted);
+                               }));
+    ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+  }
+  // Keeps a request from being answered.
+  void Hold(ControlResponder respond) { held_.Add(std::move(respond)); }
+  void SetFilter(const Channels& channels) {
+    EXPECT_THAT(
+        Privileged(space_->mesh().setup_api(), "main").SetChatFilterFor(bob_->endpoint->id(), channels),
+        IsOk());
+  }
+  Manager Obedient() {
+    return [this](const Channels& wanted, const ControlResponder& respond) {
+      SetFilter(wanted);
+      respond(ControlReply::Ok(nullptr));
+    };
+  }
+  Manager Deaf() {
+    return [this](const Channels&, ControlResponder respond) { Hold(std::move(respond)); };
+  }
+  Manager Mute() {
+    return [this](const Channels& wanted, ControlResponder respond) {
+      SetFilter(wanted);
+      Hold(std::move(respond));
+    };
+  }
+  Manager Answering(const ControlReply& reply) {
+    return [reply](const Channels&, const ControlResponder& respond) { respond(reply); };
+  }
+  Channels Filter() { return space_->FilterOf(bob_->endpoint->id()).value_or(Channels{}); }
+  void Post(const std::string& channel, const std::string& text) {
+    ASSERT_THAT(space_->Post(channel, text), IsOk());
+  }
+  void ExpectUnclear(const absl::Status& status) {
+    EXPECT_NE(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("not known")) << status;
+  }
+  void ExpectLive(const std::string& channel) {
+    Post(channel, "live in " + channel);
+    EXPECT_TRUE(bob_->AwaitText("live in " + channel));
+  }
+
+  std::unique_ptr<TestSpace> space_;
+  std::unique_ptr<TcpProxy> proxy_;
+  std::unique_ptr<Member> bob_;
+  Collector<Channels> asked_;
+  Collector<ControlResponder> held_;
+  std::unique_ptr<Subscription> manager_;
+};
+
+TEST_F(UnclearMoveTest, E14_ANobodyThatFollowsALostAnswerDoesNotUnsayTheMove) {
+  Post("ops", "history");
+  Serve(Mute());
+  absl::StatusOr<JoinResult> joined = absl::UnknownError("not called");
+  std::thread joiner([&] { joined = bob_->endpoint->JoinChannel("ops"); });
+  const bool moved = asked_.Await(1).size() == 1;
+  manager_.reset();
+  joiner.join();
+  EXPECT_TRUE(moved);
+  ExpectUnclear(joined.status());
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+  EXPECT_TRUE(bob_->AwaitText("history"));
+  ExpectLive("ops");
+}
+
+TEST_F(UnclearMoveTest, E14_AMoveThatTheManagerCouldNotConfirmIsReadBack) {
+  for (const std::string code : {"unavailable", "internal"}) {
+    Serve([&](const Channels& wanted, const ControlResponder& respond) {
+      SetFilter(wanted);
+      respond(ControlReply::Error(code, "who knows"));
+    });
+    EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk()) << code;
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops")) << code;
+    EXPECT_THAT(bob_->endpoint->LeaveChannel("ops"), IsOkAndHolds(true)) << code;
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general")) << code;
+  }
+}
+
+TEST_F(UnclearMoveTest, E14_AMoveThatTheManagerCouldNotConfirmMayStillCome) {
+  for (const std::string code : {"unavailable", "internal"}) {
+    Serve(Answering(ControlReply::Error(code, "who knows")));
+    ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general")) << code;
+    SetFilter({"general", "ops"});
+    ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops")) << code;
+    ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+    SetFilter({"general"});
+    ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+    EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general")) << code;
+  }
+}
+
+TEST_F(UnclearMoveTest, E14_ARefusedMoveDoesNotSettleAnEarlierOne) {
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  Serve(Answering(ControlReply::Error("not_allowed", "no")));
+  for (const std::string channel : {"quiet", "ops"}) {
+    EXPECT_THAT(bob_->endpoint->JoinChannel(channel), StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+}
+
+TEST_F(UnclearMoveTest, E14_OfSeveralUnclearMovesTheFilterTellsEach) {
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  ExpectUnclear(bob_->endpoint->JoinChannel("quiet").status());
+  SetFilter({"general", "ops"});
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+  ExpectLive("ops");
+}
+
+TEST_F(UnclearMoveTest, E14_AJoinAfterAnUnclearLeaveMovesTheFilterAgain) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  Serve(Obedient());
+  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  EXPECT_THAT(Filter(), ElementsAre("general", "ops"));
+  ExpectLive("ops");
+}
+
+// What the bind in the middle of a move finds out goes into what is asked for from then on.
+TEST_F(UnclearMoveTest, E14_AMoveThatIsSaidAgainNamesWhatIsJoinedByThen) {
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  Serve(Deaf());
+  const std::size_t before = asked_.Await(0).size();
+  absl::StatusOr<JoinResult> joined = absl::UnknownError("not called");
+  std::thread joiner([&] { joined = bob_->endpoint->JoinChannel("quiet"); });
+  const bool reached = asked_.Await(before + 1).size() > before;
+  Serve(Obedient());
+  proxy_->Cut();
+  joiner.join();
+  EXPECT_TRUE(reached);
+  EXPECT_THAT(joined, IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops", "quiet"));
+  EXPECT_THAT(Filter(), ElementsAre("general", "ops", "quiet"));
+  ExpectLive("ops");
+}
+
+// What comes live before the answer is taken, also if a bind has looked at the filter in the middle.
+TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
+  ChannelDefaults closed;
+  closed.replay = false;
+  ASSERT_THAT(Privileged(space_->root_api(), "main").SetChannelDefaults(closed), IsOk());
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  const std::size_t before = asked_.Await(0).size();
+  absl::StatusOr<JoinResult> joined = absl::UnknownError("not called");
+  std::thread joiner([&] { joined = bob_->endpoint->JoinChannel("ops"); });
+  const bool reached = asked_.Await(before + 1).size() > before;
+  bool heard = false;
+  Serve([&](const Channels& wanted, const ControlResponder& respond) {
+    SetFilter(wanted);
+    const auto subject = ChatSubject("main", "PEER", "ops");
+    EXPECT_THAT(space_->root().Publish(*subject, PeerMessage("PEER", "ops", "early")), IsOk());
+    heard = bob_->AwaitText("early", std::chrono::milliseconds(900));
+    respond(ControlReply::Ok(nullptr));
+  });
+  proxy_->Cut();
+  joiner.join();
+  EXPECT_TRUE(reached);
+  EXPECT_THAT(joined, IsOk());
+  EXPECT_TRUE(heard);
+}
+
+}  // namespace
+}  // namespace meshwarden::testing
