@@ -11,7 +11,11 @@
 #include "base/status_matchers.h"
 #include "endpoint/collector.h"
 #include "endpoint/connection.h"
+#include "endpoint/connection_events.h"
 #include "endpoint/connection_recovery_fixture.h"
+#include "endpoint/event_loop.h"
+#include "endpoint/nats_link.h"
+#include "endpoint/server_url.h"
 #include "tests/support/broker.h"
 
 namespace meshwarden::testing {
@@ -190,6 +194,30 @@ TEST_F(ConnectionRecoveryTest, ConnectionClosedForGoodIsRebuilt) {
   ASSERT_THAT(states_.Await(3), ElementsAre(true, false, true));
   EXPECT_THAT(errors_.Await(1), Contains(StatusIs(absl::StatusCode::kUnavailable, HasSubstr("ontrol"))));
   EXPECT_THAT(connection_->Request("echo", "", kTimeout), IsOk());
+}
+
+// The library's own timer closes a connection that gets no answers, and nothing is read before StartReading.
+TEST_F(ConnectionRecoveryTest, LinkThatClosedBeforeItWasReadDoesNotCountAsUp) {
+  StartBroker();
+  EventLoop loop({.on_tick = [](EventLoop::TimePoint) { return EventLoop::TimePoint::max(); },
+                  .on_closed = [] { ADD_FAILURE() << "it was never read"; }},
+                 EventLoop::Writers::kAnyThread);
+  ConnectionOptions options = Options();
+  options.ping_interval = milliseconds(10);
+  MW_ASSERT_OK_AND_ASSIGN(const ServerUrl url, ParseServerUrl(broker_->url()));
+  MW_ASSERT_OK_AND_ASSIGN(const auto link, Link::Connect({.connection = options,
+                                                          .url = url,
+                                                          .inbox_prefix = "_INBOX_test",
+                                                          .on_error = &ConnectionEvents::OnError,
+                                                          .on_error_closure = nullptr},
+                                                         loop));
+  Collector<bool> never;
+  const auto deadline = steady_clock::now() + kTimeout;
+  while (!natsConnection_IsClosed(link->get()) && steady_clock::now() < deadline) {
+    never.Await(1, milliseconds(1));
+  }
+  ASSERT_TRUE(natsConnection_IsClosed(link->get()));
+  EXPECT_FALSE(loop.StartReading());
 }
 
 // The library gives up for good when it is refused twice.

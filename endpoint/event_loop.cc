@@ -14,6 +14,10 @@
 namespace meshwarden {
 namespace {
 
+// How long PublishSoon may wait for more, and for how much.
+constexpr std::chrono::milliseconds kSoon{1};
+constexpr int kTogether = 64;
+
 // A process that has no descriptors left can't do its work; there is nothing to fall back to.
 int MustBeOpen(int descriptor) {
   if (descriptor < 0) std::abort();
@@ -57,7 +61,7 @@ natsStatus EventLoop::Adopt(natsOptions* options) {
 
 bool EventLoop::StartReading() {
   MutexLock lock(mutex_);
-  if (connection_ == nullptr) return false;
+  if (socket_ < 0) return false;
   epoll_event event{};
   event.data.fd = socket_;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_, &event);
@@ -105,6 +109,8 @@ natsStatus EventLoop::OnAttach(void** user_data, void* self, natsConnection* con
   loop->socket_ = socket;
   loop->reading_ = false;
   loop->want_write_ = false;
+  loop->write_due_ = TimePoint::max();
+  loop->waiting_writes_ = 0;
   loop->closed_ = false;
   return NATS_OK;
 }
@@ -121,6 +127,7 @@ natsStatus EventLoop::OnPollRead(void* self, bool add) {
     loop->closed_ = loop->reading_;
     loop->reading_ = false;
     loop->to_close_.push_back(std::exchange(loop->socket_, -1));
+    loop->connection_ = nullptr;
   }
   loop->Wake();
   return NATS_OK;
@@ -130,18 +137,20 @@ natsStatus EventLoop::OnPollWrite(void* self, bool add) {
   auto* loop = static_cast<EventLoop*>(self);
   MutexLock lock(loop->mutex_);
   loop->want_write_ = add;
+  if (!add) {
+    loop->write_due_ = TimePoint::max();
+    loop->waiting_writes_ = 0;
+  }
   if (loop->direct_writer_.load(std::memory_order_relaxed) != std::this_thread::get_id()) {
     loop->UpdatePolling();
   }
   return NATS_OK;
 }
 
-natsStatus EventLoop::OnDetach(void* self) {
-  auto* loop = static_cast<EventLoop*>(self);
-  MutexLock lock(loop->mutex_);
-  loop->connection_ = nullptr;
-  return NATS_OK;
-}
+// Comes late if the library closes the connection by itself, on its timers' thread: natsConnection_Close
+// doesn't wait for this, so the next connection may be attached by now, or the loop be gone. OnPollRead has
+// let go of the connection already; it is called before natsConnection_Close returns.
+natsStatus EventLoop::OnDetach(void*) { return NATS_OK; }
 
 void EventLoop::UpdatePolling() {
   if (!reading_ || polling_write_ == want_write_) return;
@@ -163,17 +172,60 @@ void EventLoop::WriteBuffered(natsConnection* connection) {
 }
 
 void EventLoop::FinishDirectWrite(natsConnection* connection) {
-  WriteBuffered(connection);
+  if (writers_ == Writers::kAnyThread) WriteBuffered(connection);
   direct_writer_.store({}, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   UpdatePolling();
+}
+
+void EventLoop::FinishSoonWrite(natsConnection* connection) {
+  switch (PutOffWrite()) {
+    case PutOff::kFirst:
+      direct_writer_.store({}, std::memory_order_relaxed);
+      return Wake();  // it sleeps until then at most
+    case PutOff::kWithOthers:
+      return direct_writer_.store({}, std::memory_order_relaxed);
+    case PutOff::kEnough:
+      return FinishDirectWrite(connection);
+  }
+}
+
+EventLoop::PutOff EventLoop::PutOffWrite() {
+  MutexLock lock(mutex_);
+  // Nothing is in the buffer, or the loop is about to write it anyway.
+  if (!want_write_ || polling_write_) return PutOff::kEnough;
+  if (++waiting_writes_ >= kTogether) return PutOff::kEnough;
+  if (write_due_ != TimePoint::max()) return PutOff::kWithOthers;
+  write_due_ = std::chrono::steady_clock::now() + kSoon;
+  return PutOff::kFirst;
+}
+
+void EventLoop::WriteWhatIsDue() {
+  natsConnection* connection = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (write_due_ > std::chrono::steady_clock::now()) return;
+    write_due_ = TimePoint::max();
+    waiting_writes_ = 0;
+    if (reading_) connection = connection_;
+  }
+  // Not destroyed before FinishClose, which waits for this thread.
+  if (connection == nullptr) return;
+  WriteBuffered(connection);
+  MutexLock lock(mutex_);
+  UpdatePolling();
+}
+
+EventLoop::TimePoint EventLoop::NextWriteDue() const {
+  MutexLock lock(mutex_);
+  return write_due_;
 }
 
 void EventLoop::Run() {
   std::array<epoll_event, 2> events;
   bool stopping = false;
   while (!stopping) {
-    const TimePoint next = callbacks_.on_tick(std::chrono::steady_clock::now());
+    const TimePoint next = std::min(callbacks_.on_tick(std::chrono::steady_clock::now()), NextWriteDue());
     const int count = epoll_wait(epoll_, events.data(), events.size(), MillisecondsUntil(next));
     for (int i = 0; i < count; ++i) {
       if (events[static_cast<std::size_t>(i)].data.fd != wake_event_) {
@@ -184,6 +236,7 @@ void EventLoop::Run() {
       [[maybe_unused]] const ssize_t got = read(wake_event_, &counter, sizeof counter);
       wake_requested_.store(false);
     }
+    WriteWhatIsDue();
     CloseSockets();
     ReportClosed();
     RunTasks();

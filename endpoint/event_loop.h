@@ -58,10 +58,18 @@ class EventLoop {
   // it; the loop sends the rest. One call at a time.
   template <typename Publish>
   natsStatus PublishNow(natsConnection* connection, Publish publish) {
-    if (writers_ == Writers::kLoopOnly) return publish();
     direct_writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     const natsStatus status = publish();
     FinishDirectWrite(connection);
+    return status;
+  }
+  // The same, but it may wait for more to be sent with it: a millisecond, or some dozens of calls. Many small
+  // writes cost both sides more than what they carry.
+  template <typename Publish>
+  natsStatus PublishSoon(natsConnection* connection, Publish publish) {
+    direct_writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    const natsStatus status = publish();
+    FinishSoonWrite(connection);
     return status;
   }
 
@@ -70,7 +78,7 @@ class EventLoop {
   static natsStatus OnAttach(void** user_data, void* self, natsConnection* connection, natsSock socket);
   static natsStatus OnPollRead(void* self, bool add);
   static natsStatus OnPollWrite(void* self, bool add);
-  static natsStatus OnDetach(void* self);
+  static natsStatus OnDetach(void*);
 
   void Run();
   void HandleSocket(std::uint32_t events);
@@ -78,6 +86,11 @@ class EventLoop {
   void ReportClosed();
   void RunTasks();
   void FinishDirectWrite(natsConnection* connection);
+  void FinishSoonWrite(natsConnection* connection);
+  enum class PutOff { kFirst, kWithOthers, kEnough };
+  PutOff PutOffWrite();
+  void WriteWhatIsDue();
+  TimePoint NextWriteDue() const;
   void WriteBuffered(natsConnection* connection);
   void UpdatePolling() MW_REQUIRES(mutex_);
 
@@ -88,19 +101,22 @@ class EventLoop {
   const int wake_event_;
 
   std::atomic<bool> wake_requested_{false};
-  // The thread inside PublishNow: its wish to write needs no polling yet.
+  // The thread inside PublishNow or PublishSoon: its wish to write needs no polling yet.
   std::atomic<std::thread::id> direct_writer_{};
 
   // Held while writing, so that nobody writes an empty buffer: the library takes that for a closed
   // connection. Taken before the library's own locks, which are taken before mutex_.
   Mutex write_mutex_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   natsConnection* connection_ MW_GUARDED_BY(mutex_) = nullptr;
   natsSock socket_ MW_GUARDED_BY(mutex_) = -1;
   bool reading_ MW_GUARDED_BY(mutex_) = false;
   bool want_write_ MW_GUARDED_BY(mutex_) = false;
   bool polling_write_ MW_GUARDED_BY(mutex_) = false;
+  TimePoint write_due_ MW_GUARDED_BY(mutex_) =
+      TimePoint::max();  // of what PublishSoon has left in the buffer
+  int waiting_writes_ MW_GUARDED_BY(mutex_) = 0;
   bool closed_ MW_GUARDED_BY(mutex_) = false;  // not yet reported
   bool stopping_ MW_GUARDED_BY(mutex_) = false;
   std::vector<natsSock> to_close_ MW_GUARDED_BY(mutex_);

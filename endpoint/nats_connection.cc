@@ -93,9 +93,9 @@ absl::Status NatsConnection::Send(std::string_view what, Urgency urgency, Publis
     return absl::ResourceExhaustedError(fmt::format(
         "the server does not take what is sent; {} bytes wait already", options_.max_pending_bytes));
   }
-  const natsStatus status = urgency == Urgency::kSoon
-                                ? publish(connection)
-                                : loop_.PublishNow(connection, [&] { return publish(connection); });
+  const auto call = [&] { return publish(connection); };
+  const natsStatus status =
+      urgency == Urgency::kSoon ? loop_.PublishSoon(connection, call) : loop_.PublishNow(connection, call);
   if (status == NATS_OK) return absl::OkStatus();
   if (status == NATS_CONNECTION_CLOSED) return AwayError();
   return StatusOfNats(status, fmt::format("publish to \"{}\"", what));
