@@ -39,7 +39,7 @@ std::vector<std::string> IdsOf(const Json& messages) {
   return ids;
 }
 
-TEST_F(AgentCommandTest, MessagesGoToChannelsPeersAndRoles) {
+TEST_F(AgentCommandTest, E22_MessagesGoToChannelsPeersAndRoles) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   const auto sender = Drive(alice);
@@ -71,7 +71,7 @@ TEST_F(AgentCommandTest, MessagesGoToChannelsPeersAndRoles) {
               Not(IsEmpty()));
 }
 
-TEST_F(AgentCommandTest, AMessageCarriesAllThatItWasGiven) {
+TEST_F(AgentCommandTest, E22_AMessageCarriesAllThatItWasGiven) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   const auto sender = Drive(alice);
@@ -91,7 +91,7 @@ TEST_F(AgentCommandTest, AMessageCarriesAllThatItWasGiven) {
   EXPECT_EQ(message.at("contextId"), "c1");
 }
 
-TEST_F(AgentCommandTest, AnIdThatNobodyHasSeenMayBeWrittenTo) {
+TEST_F(AgentCommandTest, E22_AnIdThatNobodyHasSeenMayBeWrittenTo) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   const auto sender = Drive(alice);
@@ -100,7 +100,7 @@ TEST_F(AgentCommandTest, AnIdThatNobodyHasSeenMayBeWrittenTo) {
   EXPECT_THAT(receiver->AwaitLine(IsMessage(sent.value("id", "")), kPatience), IsOk());
 }
 
-TEST_F(AgentCommandTest, ChannelsAreJoinedReadBackAndLeft) {
+TEST_F(AgentCommandTest, E22_ChannelsAreJoinedReadBackAndLeft) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   const auto reader = Drive(bob);
@@ -133,7 +133,7 @@ TEST_F(AgentCommandTest, ChannelsAreJoinedReadBackAndLeft) {
   EXPECT_THAT(AskInVain(*reader, {{"do", "join"}, {"channel", "secret"}}), HasSubstr("secret"));
 }
 
-TEST_F(AgentCommandTest, PresenceIsToldAndShown) {
+TEST_F(AgentCommandTest, E22_PresenceIsToldAndShown) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   const auto watcher = Drive(alice);
@@ -156,7 +156,7 @@ TEST_F(AgentCommandTest, PresenceIsToldAndShown) {
   EXPECT_EQ(gone.at("type"), "offline");
 }
 
-TEST_F(AgentCommandTest, ControlGivesTheServicesAnswer) {
+TEST_F(AgentCommandTest, E22_ControlGivesTheServicesAnswer) {
   const auto child = Drive(Provision("bob"));
   const Json self =
       Ask(*child, {{"do", "control"}, {"service", "self"}, {"op", "whoami"}, {"timeoutMs", 5000}});
@@ -168,7 +168,7 @@ TEST_F(AgentCommandTest, ControlGivesTheServicesAnswer) {
   EXPECT_THAT(AskInVain(*child, {{"do", "control"}, {"service", "admin"}, {"op", "x"}}), Not(IsEmpty()));
 }
 
-TEST_F(AgentCommandTest, MembersAreForThePrivileged) {
+TEST_F(AgentCommandTest, E22_MembersAreForThePrivileged) {
   const TestAgent bob = Provision("bob");
   EXPECT_THAT(AskInVain(*Drive(bob), {{"do", "members"}, {"channel", "general"}}), Not(IsEmpty()));
 
@@ -188,7 +188,7 @@ TEST_F(AgentCommandTest, MembersAreForThePrivileged) {
   EXPECT_TRUE(Ask(*child, {{"do", "members"}}).is_array());
 }
 
-TEST_F(AgentCommandTest, AReconnectionIsToldAndWorks) {
+TEST_F(AgentCommandTest, E22_AReconnectionIsToldAndWorks) {
   const TestAgent alice = Provision("alice");
   const auto child = Drive(Provision("bob"));
   ASSERT_THAT(child->AwaitLine(IsEvent("connection"), kPatience), IsOk());
@@ -200,7 +200,7 @@ TEST_F(AgentCommandTest, AReconnectionIsToldAndWorks) {
   EXPECT_THAT(child->AwaitLine(IsMessage(Post(alice, "general", "x")), kPatience), IsOk());
 }
 
-TEST_F(AgentCommandTest, BadLinesAreAnsweredAndTheProgramGoesOn) {
+TEST_F(AgentCommandTest, E22_BadLinesAreAnsweredAndTheProgramGoesOn) {
   const auto child = Drive(Provision("bob"));
   const std::vector<std::pair<std::string, std::string>> lines = {
       {"hello", "JSON object"},
@@ -223,7 +223,7 @@ TEST_F(AgentCommandTest, BadLinesAreAnsweredAndTheProgramGoesOn) {
   EXPECT_EQ(Ask(*child, {{"do", "joined"}}), Json::array({"general"}));
 }
 
-TEST_F(AgentCommandTest, RepliesComeInTheOrderOfTheCommands) {
+TEST_F(AgentCommandTest, E22_RepliesComeInTheOrderOfTheCommands) {
   const auto child = Drive(Provision("bob"));
   constexpr int kCount = 100;
   for (int i = 0; i < kCount; ++i) {

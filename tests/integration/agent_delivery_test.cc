@@ -23,7 +23,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST_F(AgentCommandTest, ReadyComesBeforeWhatWaitedForIt) {
+TEST_F(AgentCommandTest, E22_ReadyComesBeforeWhatWaitedForIt) {
   const TestAgent alice = Provision("alice");
   const TestAgent bob = Provision("bob");
   for (int i = 0; i < 50; ++i) Post(alice, "general", "before");
@@ -33,7 +33,7 @@ TEST_F(AgentCommandTest, ReadyComesBeforeWhatWaitedForIt) {
 }
 
 // A driver that does not read holds the broker up, not the program's memory.
-TEST_F(AgentCommandTest, AReaderThatStopsCostsNoMemoryAndLosesNothing) {
+TEST_F(AgentCommandTest, E22_AReaderThatStopsCostsNoMemoryAndLosesNothing) {
   constexpr int kChannels = 25;  // a sender's messages in one channel are kept up to 1000
   constexpr int kEach = 800;
   const TestAgent alice = Provision("alice");
@@ -90,7 +90,7 @@ class ManualAckTest : public AgentCommandTest {
   TestAgent bob_;
 };
 
-TEST_F(ManualAckTest, OnlyWhatWasNotAcknowledgedComesAgainAfterACrash) {
+TEST_F(ManualAckTest, E22_OnlyWhatWasNotAcknowledgedComesAgainAfterACrash) {
   auto child = Drive(bob_, {"--manual-ack"});
   const std::string one = Post(alice_, "general", "one");
   const std::string two = Post(alice_, "general", "two");
@@ -111,7 +111,7 @@ TEST_F(ManualAckTest, OnlyWhatWasNotAcknowledgedComesAgainAfterACrash) {
   EXPECT_EQ(came.count(one), 0U);
 }
 
-TEST_F(ManualAckTest, ANakBringsItAgainUnderTheSameName) {
+TEST_F(ManualAckTest, E22_ANakBringsItAgainUnderTheSameName) {
   const auto child = Drive(bob_, {"--manual-ack"});
   const std::string one = Post(alice_, "general", "one");
   EXPECT_EQ(DeliveryOf(*child, one), "channel:1");
@@ -123,7 +123,7 @@ TEST_F(ManualAckTest, ANakBringsItAgainUnderTheSameName) {
               HasSubstr("no such delivery is open: \"channel:1\""));
 }
 
-TEST_F(ManualAckTest, HistoryNeedsNoSettling) {
+TEST_F(ManualAckTest, E22_HistoryNeedsNoSettling) {
   const std::string old = Post(alice_, "team.a", "old");
   Flush(alice_);
   const auto child = Drive(bob_, {"--manual-ack"});
@@ -133,7 +133,7 @@ TEST_F(ManualAckTest, HistoryNeedsNoSettling) {
   Ask(*child, {{"do", "nak"}, {"delivery", "history:1"}});
 }
 
-TEST_F(ManualAckTest, WithoutItAMessageIsDoneOnceWrittenOut) {
+TEST_F(ManualAckTest, E22_WithoutItAMessageIsDoneOnceWrittenOut) {
   auto child = Drive(bob_);
   const std::string one = Post(alice_, "general", "one");
   ASSERT_THAT(child->AwaitLine(IsMessage(one), kPatience), IsOk());

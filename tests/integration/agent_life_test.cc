@@ -22,7 +22,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-TEST_F(AgentCommandTest, AStartThatFailsIsToldOnStandardError) {
+TEST_F(AgentCommandTest, E22_AStartThatFailsIsToldOnStandardError) {
   const TestAgent bob = Provision("bob");
   std::vector<std::string> arguments = Arguments(bob, {});
   *(std::find(arguments.begin(), arguments.end(), "--server") + 1) = "nats://127.0.0.1:1";
@@ -34,7 +34,7 @@ TEST_F(AgentCommandTest, AStartThatFailsIsToldOnStandardError) {
   EXPECT_THAT(stranger->Wait(kPatience), IsOkAndHolds(1));
 }
 
-TEST_F(AgentCommandTest, WrongUsageIsTwo) {
+TEST_F(AgentCommandTest, E22_WrongUsageIsTwo) {
   const TestAgent bob = Provision("bob");
   const auto expect_refused = [&](const std::vector<std::string>& arguments) {
     const auto child = Launch(arguments);
@@ -50,7 +50,7 @@ TEST_F(AgentCommandTest, WrongUsageIsTwo) {
   expect_refused(Arguments(bob, {"--colour"}));
 }
 
-TEST_F(AgentCommandTest, TheEndOfTheInputStopsAfterTheLastCommand) {
+TEST_F(AgentCommandTest, E22_TheEndOfTheInputStopsAfterTheLastCommand) {
   const auto child = Drive(Provision("bob"));
   child->SendLine(R"({"do":"frontier","ref":1})");
   child->CloseInput();
@@ -59,13 +59,13 @@ TEST_F(AgentCommandTest, TheEndOfTheInputStopsAfterTheLastCommand) {
   EXPECT_THAT(child->Errors(), IsEmpty());
 }
 
-TEST_F(AgentCommandTest, StopIsAnsweredAndStops) {
+TEST_F(AgentCommandTest, E22_StopIsAnsweredAndStops) {
   const auto child = Drive(Provision("bob"));
   EXPECT_EQ(Call(*child, {{"do", "stop"}}).value("ok", false), true);
   EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
 }
 
-TEST_F(AgentCommandTest, ASignalStopsGracefully) {
+TEST_F(AgentCommandTest, E22_ASignalStopsGracefully) {
   const TestAgent bob = Provision("bob");
   for (const int signal : {SIGTERM, SIGINT}) {
     const auto child = Drive(bob);
@@ -76,7 +76,7 @@ TEST_F(AgentCommandTest, ASignalStopsGracefully) {
 }
 
 // A control service that takes its time: the request hangs until it is told to end.
-TEST_F(AgentCommandTest, ASignalStopsWhileACommandBlocks) {
+TEST_F(AgentCommandTest, E22_ASignalStopsWhileACommandBlocks) {
   const auto child = Drive(Provision("bob"));
   manager_->Signal(SIGSTOP);
   Collector<std::string> requests;
@@ -91,7 +91,7 @@ TEST_F(AgentCommandTest, ASignalStopsWhileACommandBlocks) {
   manager_->Signal(SIGCONT);
 }
 
-TEST_F(AgentCommandTest, AReaderThatIsGoneStopsIt) {
+TEST_F(AgentCommandTest, E22_AReaderThatIsGoneStopsIt) {
   const TestAgent alice = Provision("alice");
   const auto child = Drive(Provision("bob"));
   child->CloseOutput();
@@ -114,13 +114,13 @@ class StuckDriverTest : public AgentCommandTest {
   }
 };
 
-TEST_F(StuckDriverTest, ASignalStopsThough) {
+TEST_F(StuckDriverTest, E22_ASignalStopsThough) {
   const auto child = DriveStuck();
   child->Signal(SIGTERM);
   EXPECT_THAT(child->Wait(kStopsWithin), IsOkAndHolds(0));
 }
 
-TEST_F(StuckDriverTest, TheEndOfTheInputStopsThough) {
+TEST_F(StuckDriverTest, E22_TheEndOfTheInputStopsThough) {
   const auto child = DriveStuck();
   child->SendLine(R"({"do":"roster"})");  // whose reply is stuck too
   child->CloseInput();

@@ -5,6 +5,11 @@
 #include <algorithm>
 
 namespace meshwarden::testing {
+namespace {
+
+constexpr int kMostLines = 40;
+
+}  // namespace
 
 Ledger::Ledger(std::size_t endpoints, std::size_t workers_from)
     : endpoints_(endpoints), workers_from_(workers_from) {}
@@ -170,6 +175,23 @@ std::uint64_t Ledger::OwedElsewhere() {
     if (lane.flow != Flow::kRoom) owed += Owed(lane, book);
   }
   return owed;
+}
+
+std::string Ledger::DescribeOwed() {
+  const MutexLock lock(mutex_);
+  std::string text;
+  int lines = 0;
+  for (auto& [lane, book] : books_) {
+    for (const std::size_t i : MustHave(lane)) {
+      Receiver& receiver = book.receivers[i];
+      Raise(book, receiver);
+      if (receiver.floor == book.states.size() || ++lines > kMostLines) continue;
+      text +=
+          fmt::format("flow {} sender {} target {} receiver {}: from {} of {}\n", static_cast<int>(lane.flow),
+                      lane.sender, lane.target, i, receiver.floor, book.states.size());
+    }
+  }
+  return text;
 }
 
 LedgerFigures Ledger::Figures() const {

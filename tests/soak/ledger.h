@@ -55,6 +55,9 @@ class Ledger {
   std::uint64_t OwedInRoom(std::size_t epoch);
   std::uint64_t OwedElsewhere();
 
+  // The same for reading, one line for a lane and a receiver, at most some.
+  std::string DescribeOwed();
+
   LedgerFigures Figures() const;
   // Waits until something was received or settled, or the deadline.
   void AwaitProgress(std::chrono::steady_clock::time_point deadline);

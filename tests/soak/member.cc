@@ -7,6 +7,11 @@
 #include "base/status.h"
 
 namespace meshwarden::testing {
+namespace {
+
+constexpr std::size_t kErrorsKept = 5;
+
+}  // namespace
 
 bool IsExplained(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
@@ -28,9 +33,18 @@ EndpointHandlers Member::Handlers() {
   };
   handlers.on_error = [this](const absl::Status& status) {
     ++errors_;
+    KeepError(MessageOf(status));
     if (absl::IsPermissionDenied(status)) fault_.Set(Annotate(status, fmt::format("endpoint {}", index_)));
   };
   return handlers;
+}
+
+void Member::KeepError(std::string text) {
+  const MutexLock lock(mutex_);
+  // Those of a lost connection tell nothing.
+  if (text.find("onnect") != std::string::npos) return;
+  last_errors_.push_back(std::move(text));
+  if (last_errors_.size() > kErrorsKept) last_errors_.erase(last_errors_.begin());
 }
 
 void Member::Take(const ReceivedMessage& received) {

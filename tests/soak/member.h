@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
 #include "endpoint/endpoint.h"
@@ -44,10 +45,15 @@ class Member {
   std::uint64_t connects() const { return connects_; }
   std::uint64_t historical() const { return historical_; }
   std::uint64_t errors() const { return errors_; }
+  std::vector<std::string> last_errors() const {
+    const MutexLock lock(mutex_);
+    return last_errors_;
+  }
 
  private:
   Member(std::size_t index, Ledger& ledger, Fault& fault) : index_(index), ledger_(ledger), fault_(fault) {}
   EndpointHandlers Handlers();
+  void KeepError(std::string text);
   void Take(const ReceivedMessage& received);
 
   const std::size_t index_;
@@ -56,6 +62,8 @@ class Member {
   std::atomic<std::uint64_t> connects_{0};
   std::atomic<std::uint64_t> historical_{0};
   std::atomic<std::uint64_t> errors_{0};
+  mutable Mutex mutex_;
+  std::vector<std::string> last_errors_ MW_GUARDED_BY(mutex_);
   std::unique_ptr<Endpoint> endpoint_;  // last: its handlers use the others
 };
 

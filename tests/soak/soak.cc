@@ -1,6 +1,7 @@
 #include "tests/soak/soak.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "proto/names.h"
@@ -222,22 +224,39 @@ class Soak {
     Await(quiet, kQuiet);
     lost_ = ledger_.OwedElsewhere();
     for (const std::size_t epoch : audits_) lost_ += ledger_.OwedInRoom(epoch);
+    if (lost_ > 0) owed_ = ledger_.DescribeOwed() + DescribeErrors();
     // What is still unacknowledged is yet to be delivered again, and must not be handed over then.
     Await([this] { return (unsettled_ = UnsettledDurables()) == 0; },
           std::chrono::duration_cast<milliseconds>(kQuiet - (Clock::now() - begin)));
   }
 
-  std::uint64_t UnsettledDurables() {
-    std::uint64_t unsettled = Settled(TaskStream("main"), TaskDurable("worker")) ? 0 : 1;
-    for (const std::string& id : traffic_.ids) {
-      if (!Settled(ChatStream("main"), ChatDurable(id))) ++unsettled;
-      if (!Settled(DmStream("main"), DmDurable(id))) ++unsettled;
+  std::string DescribeErrors() {
+    std::string text;
+    for (const Member* member : pointers_) {
+      text += fmt::format("endpoint {} {} was told: {}\n", member->index(), traffic_.ids[member->index()],
+                          fmt::join(member->last_errors(), " | "));
     }
-    return unsettled;
+    return text;
   }
-  bool Settled(const std::string& stream, const std::string& durable) {
-    const absl::StatusOr<ConsumerInfo> info = mesh_->root_api().GetConsumer(stream, durable);
-    return info.ok() && info->num_pending == 0 && info->ack_floor_stream_seq >= info->delivered_stream_seq;
+
+  std::uint64_t UnsettledDurables() {
+    unsettled_details_.clear();
+    CheckSettled(TaskStream("main"), TaskDurable("worker"));
+    for (const std::string& id : traffic_.ids) {
+      CheckSettled(ChatStream("main"), ChatDurable(id));
+      CheckSettled(DmStream("main"), DmDurable(id));
+    }
+    return unsettled_details_.size();
+  }
+  void CheckSettled(const std::string& stream, const std::string& durable) {
+    const auto answer =
+        mesh_->root().Request(fmt::format("$JS.API.CONSUMER.INFO.{}.{}", stream, durable), "", seconds(5));
+    const Json info = Json::parse(answer.ok() ? answer->payload : "", nullptr, /*allow_exceptions=*/false);
+    const bool settled =
+        info.is_object() && info.value("num_pending", 1) == 0 && info.value("num_ack_pending", 1) == 0;
+    if (settled) return;
+    unsettled_details_.push_back(durable + " " +
+                                 (answer.ok() ? answer->payload : MessageOf(answer.status())));
   }
 
   // True once `condition` is, false if it is not in time.
@@ -269,7 +288,8 @@ class Soak {
     report.leaves = churn_->leaves();
     report.refused = churn_->refused();
     report.details =
-        fmt::format("last refusal: {}\nmanager:\n{}", churn_->last_refusal(), Tail(manager_->Output()));
+        fmt::format("owed:\n{}last refusal: {}\nunsettled: {}\nmanager:\n{}", owed_, churn_->last_refusal(),
+                    fmt::join(unsettled_details_, "\n"), Tail(manager_->Output()));
     report.restarts = restarts_;
     report.forgotten = forgotten_;
     for (const Member* member : pointers_) {
@@ -301,7 +321,9 @@ class Soak {
   std::uint64_t restarts_ = 0;
   std::uint64_t forgotten_ = 0;
   std::uint64_t lost_ = 0;
+  std::string owed_;
   std::uint64_t unsettled_ = 0;
+  std::vector<std::string> unsettled_details_;
   std::size_t max_resident_ = 0;
 };
 
