@@ -30,11 +30,14 @@ std::string StatusCodeOf(const NatsMessage& message) {
 // Gathers what one pull brings.
 class Gatherer {
  public:
-  Gatherer(std::string stream, std::string consumer, std::string filter, std::size_t wanted)
+  // `announced`: how many there are for the consumer, of which it brings `wanted`.
+  Gatherer(std::string stream, std::string consumer, std::string filter, std::size_t wanted,
+           std::uint64_t announced)
       : stream_(std::move(stream)),
         consumer_(std::move(consumer)),
         filter_(std::move(filter)),
-        wanted_(wanted) {}
+        wanted_(wanted),
+        announced_(announced) {}
 
   void Add(NatsMessage message) MW_EXCLUDES(mutex_) {
     const std::optional<AckSubject> ack = ParseAckSubject(message.reply);
@@ -48,13 +51,14 @@ class Gatherer {
     if (!done_) {
       ++received_;
       page_.next_seq = ack->stream_seq + 1;
-      page_.end = ack->pending == 0;
+      // By what was counted when the consumer was made: what the broker says later, it counts in passing.
+      page_.end = received_ == announced_;
       if (asked_for) {
         page_.messages.push_back({.subject = std::move(message.subject),
                                   .seq = ack->stream_seq,
                                   .payload = std::move(message.payload)});
       }
-      done_ = page_.end || received_ >= wanted_;
+      done_ = received_ >= wanted_;
     }
     if (done_) changed_.NotifyAll();
   }
@@ -76,7 +80,7 @@ class Gatherer {
 
   absl::StatusOr<HistoryPage> Take() MW_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    if (received_ == 0 && !page_.end) {
+    if (received_ == 0) {
       return absl::UnavailableError(fmt::format(
           "reading {} from stream {} was broken off (status \"{}\"); try again", filter_, stream_, code_));
     }
@@ -99,6 +103,7 @@ class Gatherer {
   const std::string consumer_;
   const std::string filter_;
   const std::size_t wanted_;
+  const std::uint64_t announced_;
   mutable Mutex mutex_;
   CondVar changed_;
   HistoryPage page_ MW_GUARDED_BY(mutex_);
@@ -149,7 +154,7 @@ absl::StatusOr<HistoryPage> HistoryReader::ReadPage(const HistoryQuery& query) {
   const std::size_t wanted =
       static_cast<std::size_t>(std::min<std::uint64_t>(query.limit, consumer->num_pending));
   absl::StatusOr<HistoryPage> page = HistoryPage{.messages = {}, .next_seq = begin, .end = true};
-  if (wanted > 0) page = Pull(query, wanted);
+  if (wanted > 0) page = Pull(query, wanted, consumer->num_pending);
   if (page.ok()) page->next_seq = std::max(page->next_seq, begin);
   DeleteConsumer();
   return page;
@@ -171,8 +176,9 @@ absl::StatusOr<ConsumerInfo> HistoryReader::MakeConsumer(const HistoryQuery& que
   return made;
 }
 
-absl::StatusOr<HistoryPage> HistoryReader::Pull(const HistoryQuery& query, std::size_t wanted) {
-  const auto gatherer = std::make_shared<Gatherer>(stream_, name_, query.subject, wanted);
+absl::StatusOr<HistoryPage> HistoryReader::Pull(const HistoryQuery& query, std::size_t wanted,
+                                                std::uint64_t announced) {
+  const auto gatherer = std::make_shared<Gatherer>(stream_, name_, query.subject, wanted, announced);
   const std::string inbox = connection_.NewInbox();
   MW_ASSIGN_OR_RETURN(const std::unique_ptr<Subscription> subscription,
                       connection_.Subscribe(

@@ -57,7 +57,8 @@ class HistoryReader {
 
  private:
   absl::StatusOr<ConsumerInfo> MakeConsumer(const HistoryQuery& query) MW_REQUIRES(mutex_);
-  absl::StatusOr<HistoryPage> Pull(const HistoryQuery& query, std::size_t wanted) MW_REQUIRES(mutex_);
+  absl::StatusOr<HistoryPage> Pull(const HistoryQuery& query, std::size_t wanted, std::uint64_t announced)
+      MW_REQUIRES(mutex_);
   void DeleteConsumer() MW_REQUIRES(mutex_);
 
   Connection& connection_;

@@ -72,11 +72,14 @@ class OpenHistoryTest : public ::testing::Test {
 
   void SetUp() override {
     MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({}));
+    ASSERT_NO_FATAL_FAILURE(Connect());
+    ASSERT_THAT(Privileged(*api_, "main").CreateSpaceStreams(1), IsOk());
+  }
+  void Connect() {
     ConnectionOptions options;
     options.servers = {broker_->url()};
     MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
     api_ = std::make_unique<JetStreamApi>(*connection_, kPatience);
-    ASSERT_THAT(Privileged(*api_, "main").CreateSpaceStreams(1), IsOk());
     reader_ = std::make_unique<HistoryReader>(*connection_, *api_, kChat, kName, kPatience);
   }
   void Post(const std::string& sender, const std::string& channel, const std::string& text) {
@@ -157,6 +160,27 @@ TEST_F(OpenHistoryTest, AnEmptyStoredMessageWithHeadersOfAStatusIsAMessage) {
   Post("U1", "general", "2");
   MW_ASSERT_OK_AND_ASSIGN(const HistoryPage page, reader_->ReadPage({.subject = kGeneral}));
   EXPECT_THAT(Payloads(page), ElementsAre("", "2"));
+}
+
+// A broker that is loaded, or has just been started, may say that there is nothing although there is. The
+// test gives its answers here.
+TEST_F(OpenHistoryTest, APageThatBreaksOffIsNotTheEnd) {
+  ASSERT_THAT(
+      broker_->SetConfig("jetstream: { max_mem: 64M, max_file: 256M }\n"
+                         "mappings: { \"$JS.API.CONSUMER.MSG.NEXT.CHAT_main.chathist_UA\": pulls }\n"),
+      IsOk());
+  for (int i = 0; i < 3; ++i) Post("U1", "general", std::to_string(i));
+  ASSERT_THAT(broker_->Restart(), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  for (const char* status : {"404", "408"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const auto pulls, connection_->Subscribe("pulls", "", [&](NatsMessage pull) {
+      NatsMessage answer;
+      answer.subject = pull.reply;
+      answer.headers = {{"Status", status}};
+      EXPECT_THAT(connection_->PublishMessage(answer), IsOk());
+    }));
+    EXPECT_THAT(reader_->ReadPage({.subject = kGeneral}).status(), StatusIs(absl::StatusCode::kUnavailable));
+  }
 }
 
 TEST_F(OpenHistoryTest, BeginsAtATime) {
