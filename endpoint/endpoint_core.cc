@@ -118,12 +118,13 @@ absl::Status EndpointCore::Start() {
     start_ended_ = false;
   }
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(MakeConnectionOptions());
-  if (connection.ok()) connection_ = *std::move(connection);
+  const absl::Status opened = connection.status();
+  if (opened.ok()) connection_ = *std::move(connection);
   MutexLock lock(mutex_);
   start_ended_ = true;
-  if (!connection.ok() && state_ != State::kStopped) state_ = State::kNew;
+  if (!opened.ok() && state_ != State::kStopped) state_ = State::kNew;
   changed_.NotifyAll();
-  return connection.status();
+  return opened;
 }
 
 absl::Status EndpointCore::Reconnect() {
