@@ -118,7 +118,7 @@ absl::Status EndpointCore::Start() {
     start_ended_ = false;
   }
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(MakeConnectionOptions());
-  const absl::Status opened = connection.status();
+  absl::Status opened = connection.status();
   if (opened.ok()) connection_ = *std::move(connection);
   MutexLock lock(mutex_);
   start_ended_ = true;

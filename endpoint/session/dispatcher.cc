@@ -16,20 +16,19 @@ Dispatcher::~Dispatcher() {
 }
 
 void Dispatcher::Post(std::function<void()> run, std::function<void()> drop) {
-  bool taken = false;
   bool first = false;
   {
     MutexLock lock(mutex_);
-    taken = !stopped_;
-    if (taken) {
+    if (!stopped_) {
       tasks_.push_back({.run = std::move(run), .drop = std::move(drop)});
+      drop = nullptr;
       ++posted_;
       first = tasks_.size() == 1;
     }
   }
   // Not under the lock, which the thread that wakes up would have to wait for at once.
   if (first) work_.NotifyOne();
-  if (!taken && drop != nullptr) drop();
+  if (drop != nullptr) drop();
 }
 
 std::size_t Dispatcher::waiting() const {

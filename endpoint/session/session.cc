@@ -213,7 +213,7 @@ void Session::RunTimers() {
 void Session::Heartbeat() {
   if (!parts_.options.register_presence) return;
   parts_.own_presence.PublishAsync(parts_.connection, parts_.options.request_timeout,
-                                   [on_error = parts_.on_error](absl::Status status) {
+                                   [on_error = parts_.on_error](const absl::Status& status) {
                                      // Lost with the connection, which is told of by itself.
                                      if (status.ok() || absl::IsUnavailable(status)) return;
                                      if (absl::IsFailedPrecondition(status)) return;
