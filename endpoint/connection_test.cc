@@ -396,6 +396,25 @@ TEST_F(ConnectionTest, WhatIsPublishedSoonArrivesByItself) {
   EXPECT_THAT(connection->PublishSoon("a b", ""), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// Each by itself, while nothing else makes the connection write: no other publish, and no ping.
+TEST_F(ConnectionTest, WhatIsPublishedSoonAndAloneIsNotKeptWaiting) {
+  ConnectionOptions options;
+  options.servers = {broker_->url()};
+  options.ping_interval = seconds(300);
+  const auto receiver = MustOpen(options);
+  Collector<bool> received;
+  MW_ASSERT_OK_AND_ASSIGN(const auto subscription,
+                          receiver->Subscribe("a", "", [&](const NatsMessage&) { received.Add(true); }));
+  ASSERT_THAT(receiver->Flush(kTimeout), IsOk());
+  const auto sender = MustOpen(options);
+  for (std::size_t sent = 1; sent <= 3; ++sent) {
+    ASSERT_THAT(sender->Flush(kTimeout), IsOk());
+    ASSERT_THAT(received.Await(sent, milliseconds(50)), SizeIs(sent - 1));  // the loop is at rest then
+    ASSERT_THAT(sender->PublishSoon("a", "x"), IsOk());
+    ASSERT_THAT(received.Await(sent, seconds(10)), SizeIs(sent));
+  }
+}
+
 TEST_F(ConnectionTest, WhatIsPublishedSoonIsSentBeforeClosing) {
   const auto receiver = MustOpen();
   Collector<bool> received;

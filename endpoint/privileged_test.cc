@@ -149,6 +149,33 @@ TEST_F(PrivilegedTest, ALostAnswerIsReadBack) {
               StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
+// A broker that has just been restarted: it carries the update out and answers with the filters of before.
+TEST_F(PrivilegedTest, AnAnswerWithTheFiltersOfBeforeIsReadBack) {
+  Start(WithoutJetStream(), std::chrono::seconds(5));
+  std::atomic<int> updates = 0;
+  const auto answer = [this](const NatsMessage& request, const std::string& channel) {
+    (void)connection_->Publish(
+        request.reply,
+        R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"filter_subjects":["cotal.main.chat.*.)" +
+            channel +
+            R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
+  };
+  MW_ASSERT_OK_AND_ASSIGN(const auto update,
+                          connection_->Subscribe("$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main.chat_UA", "",
+                                                 [&](const NatsMessage& request) {
+                                                   ++updates;
+                                                   answer(request, "before");
+                                                 }));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto info, connection_->Subscribe("$JS.API.CONSUMER.INFO.CHAT_main.chat_UA", "",
+                                              [&](const NatsMessage& request) { answer(request, "ops"); }));
+  ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
+  EXPECT_THAT(privileged_->SetChatFilterFor("UA", Channels{"ops"}), IsOk());
+  EXPECT_EQ(updates, 1);
+  EXPECT_THAT(privileged_->SetChatFilterFor("UA", Channels{"general"}),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("other filters")));
+}
+
 TEST_F(PrivilegedTest, ClearingAChannelLeavesTheOthers) {
   StartSpace();
   for (const std::string channel : {"general", "team.a", "team.b", "team"}) {

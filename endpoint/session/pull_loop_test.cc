@@ -50,12 +50,12 @@ class PullLoopTest : public ::testing::Test {
     options.consumer = "D";
     options.window = kWindow;
     options.on_message = [this](NatsMessage, const AckSubject& delivery) {
+      if (keep_) backlog_->Add();
       got_.Add(delivery.stream_seq);
       if (hold_) release_.Await(1);
     };
     options.on_error = [this](const absl::Status& status) { errors_.Add(status); };
-    MW_ASSERT_OK_AND_ASSIGN(loop_,
-                            PullLoop::Start(*client_, std::move(options), std::make_shared<Backlog>()));
+    MW_ASSERT_OK_AND_ASSIGN(loop_, PullLoop::Start(*client_, std::move(options), backlog_));
     ASSERT_THAT(pulls_.Await(1), SizeIs(1));
   }
   void TearDown() override {
@@ -104,6 +104,8 @@ class PullLoopTest : public ::testing::Test {
   Collector<Pull> pulls_;
   Collector<std::uint64_t> got_;
   Collector<absl::Status> errors_;
+  const std::shared_ptr<Backlog> backlog_ = std::make_shared<Backlog>();
+  std::atomic<bool> keep_{false};
   std::atomic<bool> hold_{false};
   Collector<bool> release_;
   std::unique_ptr<Subscription> served_;
@@ -113,6 +115,18 @@ class PullLoopTest : public ::testing::Test {
 TEST_F(PullLoopTest, AsksForMoreBeforeAllHasCome) {
   EXPECT_EQ(pulls_.Await(1).front().batch, kWindow);
   Deliver(kWindow / 2);
+  EXPECT_EQ(pulls_.Await(2).back().batch, kWindow / 2);
+}
+
+TEST_F(PullLoopTest, AsksForMoreWhenHalfOfTheWindowHasBeenHandled) {
+  keep_ = true;
+  Deliver(kWindow);
+  ASSERT_THAT(got_.Await(kWindow), SizeIs(kWindow));
+  for (std::size_t i = 1; i < kWindow / 2; ++i) backlog_->Remove();
+  loop_->Refill();
+  EXPECT_THAT(pulls_.Await(2, std::chrono::milliseconds(200)), SizeIs(1));
+  backlog_->Remove();
+  loop_->Refill();
   EXPECT_EQ(pulls_.Await(2).back().batch, kWindow / 2);
 }
 
@@ -149,6 +163,20 @@ TEST_F(PullLoopTest, ReportsARefusalThatTellsNothingOfWhatIsLeft) {
   ASSERT_THAT(errors_.Await(1), SizeIs(1));
   EXPECT_THAT(errors_.Await(1).front(),
               StatusIs(absl::StatusCode::kUnavailable, ::testing::HasSubstr("Consumer Deleted")));
+}
+
+// The pull that is open at the broker ends with it: what is given back goes to somebody else.
+TEST_F(PullLoopTest, LeavesToOthersWhatComesAfterTheEndOfPulling) {
+  loop_->EndPulling();
+  ASSERT_THAT(client_->Flush(std::chrono::seconds(5)), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Deliver(1));
+  Collector<std::string> others;
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto subscription,
+      server_->Subscribe("others", "", [&](const NatsMessage& message) { others.Add(message.payload); }));
+  ASSERT_THAT(server_->PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.D", "others", R"({"batch":1})"), IsOk());
+  EXPECT_THAT(others.Await(1), ::testing::ElementsAre("x"));
+  EXPECT_TRUE(got_.Await(0).empty());
 }
 
 // So that it can be given back.

@@ -15,8 +15,8 @@ namespace {
 
 // How often timers look at the roster and the pulls.
 constexpr std::chrono::milliseconds kCheckEvery{500};
-// How often the broker is asked how far the durables are settled, if something has come.
-constexpr std::chrono::milliseconds kRaiseEvery{15'000};
+// After how many heartbeats the broker is asked how far the durables are settled, if something has come.
+constexpr int kRaiseEvery = 8;
 constexpr std::size_t kChatWindow = 512;
 constexpr std::size_t kDmWindow = 64;
 // One by one, so that a busy instance doesn't hold what an idle one of the role could do.
@@ -184,7 +184,7 @@ void Session::RunTimers() {
   TimePoint next_heartbeat = std::chrono::steady_clock::now() + parts_.options.heartbeat;
   const auto step = std::min(kCheckEvery, parts_.options.heartbeat);
   TimePoint next_check = std::chrono::steady_clock::now() + step;
-  TimePoint next_raise = std::chrono::steady_clock::now() + kRaiseEvery;
+  TimePoint next_raise = std::chrono::steady_clock::now() + kRaiseEvery * parts_.options.heartbeat;
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -198,7 +198,7 @@ void Session::RunTimers() {
       Heartbeat();
     }
     if (now >= next_raise) {
-      next_raise = now + kRaiseEvery;
+      next_raise = now + kRaiseEvery * parts_.options.heartbeat;
       RaiseFloors();
     }
     if (now >= next_check) {

@@ -12,6 +12,7 @@
 #include "endpoint/privileged.h"
 #include "proto/names.h"
 #include "proto/registry.h"
+#include "proto/subject.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -178,6 +179,54 @@ TEST_P(SupervisionTest, E4_ADurableThatTheBrokerForgotGoesOnWhereItWas) {
               ::testing::ElementsAre("before", "to bob", "meanwhile 0", "meanwhile 1", "meanwhile 2",
                                      "meanwhile 3", "after"));
   ExpectAllWorks("after");
+}
+
+// This process has never seen it; how far the durables were settled it has asked while the broker knew.
+TEST_P(SupervisionTest, E4_WhatAnEarlierProcessSettledIsNotHandedOverWhenTheBrokerForgets) {
+  const std::string& id = options_.card.id;
+  const auto say = [&](const std::string& text) {
+    PostUntilStored(text);
+    ASSERT_THAT(space_->Store(UnicastSubject("main", id, "PEER"), PeerMessage("PEER", "x", "dm " + text)),
+                IsOk());
+    ASSERT_TRUE(bob_->AwaitText(text));
+    ASSERT_TRUE(bob_->AwaitText("dm " + text));
+    for (const auto& [stream, durable] :
+         {std::pair(ChatStream("main"), ChatDurable(id)), std::pair(DmStream("main"), DmDurable(id))}) {
+      ASSERT_TRUE(Eventually([&, stream = stream, durable = durable] {
+        const auto state = space_->root_api().GetStream(stream);
+        const auto info = space_->root_api().GetConsumer(stream, durable);
+        return state.ok() && info.ok() && info->ack_floor_stream_seq == state->last_seq;
+      }));
+    }
+  };
+  const auto await_heartbeat = [&] {
+    const auto seq = [&] {
+      const auto record =
+          space_->root_api().LastMessage("KV_cotal_presence_main", "$KV.cotal_presence_main." + id);
+      return record.ok() ? record->seq : 0;
+    };
+    const std::uint64_t before = seq();
+    ASSERT_TRUE(Eventually([&] { return seq() > before; }));
+  };
+  ASSERT_NO_FATAL_FAILURE(say("former"));
+  bob_.reset();
+  options_.heartbeat = milliseconds(50);
+  MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(options_));
+  ASSERT_NO_FATAL_FAILURE(say("before"));
+  // It asks with every eighth heartbeat.
+  for (int i = 0; i < 18; ++i) ASSERT_NO_FATAL_FAILURE(await_heartbeat());
+  proxy_->Refuse(true);
+  proxy_->Cut();
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  ASSERT_THAT(space_->broker().Kill(), IsOk());
+  EmptyStateOf(ChatDurable(id));
+  EmptyStateOf(DmDurable(id));
+  ASSERT_THAT(space_->broker().Restart(), IsOk());
+  PostUntilStored("after");
+  proxy_->Refuse(false);
+  ASSERT_TRUE(bob_->AwaitText("after"));
+  EXPECT_THAT(bob_->Texts(4, milliseconds(500)),
+              ::testing::UnorderedElementsAre("before", "dm before", "after"));
 }
 
 // What is told of a connection that has been replaced already must not take down the one in its place.

@@ -248,9 +248,17 @@ TEST_P(StoppingTest, E8_WhatWaitedIsGivenBack) {
                                                        "$KV.cotal_presence_main." + options.card.id);
     return record.ok() && record->payload.find("offline") != std::string::npos;
   });
+  // It comes to nobody meanwhile, least of all to the one that gave it back.
+  const bool came_again = Eventually(
+      [&] {
+        const auto durable = space_->root_api().GetConsumer("CHAT_main", "chat_" + options.card.id);
+        return durable.ok() && durable->delivered_consumer_seq > 5;
+      },
+      milliseconds(300));
   release.Add(true);
   stopper.join();
   EXPECT_TRUE(said_goodbye);
+  EXPECT_FALSE(came_again);
   first.reset();
   const auto begin = steady_clock::now();
   MW_ASSERT_OK_AND_ASSIGN(const auto second, space_->Enter(options));

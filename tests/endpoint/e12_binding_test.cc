@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/status_matchers.h"
 #include "endpoint/privileged.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
@@ -64,6 +65,32 @@ TEST_P(BindingTest, E12_TheFirstBindHandsOverTheHistoryOfEachChannelInOrderThenW
   EXPECT_THAT(bob->Texts(6), ElementsAre("o1", "o2", "g1", "g2", "g3", "o3"));
   EXPECT_THAT(Historical(*bob), ElementsAre(true, true, true, true, false, false));
   EXPECT_THAT(bob->errors.Await(0), IsEmpty());
+}
+
+// A process that dies while it handles the history then owes all of it again.
+TEST_P(BindingTest, E12_NothingIsPulledBeforeTheHistoryHasBeenHandled) {
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, Configured({"general"}));
+  Send("general", "history");
+  Collector<bool> release;
+  Member member;
+  EndpointHandlers handlers;
+  handlers.on_message = [&](const ReceivedMessage& message) {
+    member.messages.Add(message);
+    release.Await(1);
+    (void)message.settle.Ack();
+  };
+  MW_ASSERT_OK_AND_ASSIGN(member.endpoint, Endpoint::Make(options, std::move(handlers)));
+  ASSERT_THAT(member.endpoint->Start(), IsOk());
+  ASSERT_TRUE(member.AwaitText("history"));
+  Send("general", "live");
+  const auto has_delivered = [&] {
+    const auto info = space_->root_api().GetConsumer("CHAT_main", ChatDurable(options.card.id));
+    return info.ok() && info->delivered_consumer_seq > 0;
+  };
+  EXPECT_FALSE(Eventually(has_delivered, std::chrono::milliseconds(500)));
+  release.Add(true);
+  EXPECT_THAT(member.Texts(2), ElementsAre("history", "live"));
+  EXPECT_TRUE(has_delivered());
 }
 
 TEST_P(BindingTest, E12_ALaterProcessGoesOnWithoutHistory) {

@@ -90,6 +90,37 @@ TEST_P(JoiningTest, E13_WhoeverComesBackHearsWhatWasSaidMeanwhileOnce) {
   EXPECT_THAT(bob_->Texts(2), ElementsAre("before", "meanwhile"));
 }
 
+// Whoever joins the channel again finds it in the history.
+TEST_P(JoiningTest, E13_WhatWaitsWhenItsChannelIsLeftIsNotHandedOver) {
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, space_->OptionsFor("bob"));
+  Collector<bool> release;
+  Member member;
+  EndpointHandlers handlers;
+  handlers.on_message = [&](const ReceivedMessage& message) {
+    member.messages.Add(message);
+    if (TextOf(message.message) == "hold") release.Await(1);
+    (void)message.settle.Ack();
+  };
+  MW_ASSERT_OK_AND_ASSIGN(member.endpoint, Endpoint::Make(options, std::move(handlers)));
+  ASSERT_THAT(member.endpoint->Start(), IsOk());
+  ASSERT_THAT(member.endpoint->JoinChannel("ops"), IsOk());
+  Send("general", "hold");
+  ASSERT_TRUE(member.AwaitText("hold"));
+  Send("ops", "waits");
+  ASSERT_TRUE(Eventually([&] {
+    const auto info = space_->root_api().GetConsumer("CHAT_main", ChatDurable(options.card.id));
+    return info.ok() && info->delivered_consumer_seq == 2;
+  }));
+  ASSERT_THAT(member.endpoint->ChatFrontier(), IsOk());  // it has come before the answer
+  const absl::StatusOr<bool> left = member.endpoint->LeaveChannel("ops");
+  Send("general", "after");
+  release.Add(true);
+  EXPECT_THAT(left, IsOkAndHolds(true));
+  EXPECT_THAT(member.Texts(2), ElementsAre("hold", "after"));
+  EXPECT_THAT(member.endpoint->JoinChannel("ops"), IsOk());
+  EXPECT_THAT(member.Texts(3), ElementsAre("hold", "after", "waits"));
+}
+
 TEST_P(JoiningTest, E13_AHandlerMayJoinAndLeave) {
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
   Member member;

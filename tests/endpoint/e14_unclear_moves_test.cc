@@ -148,8 +148,35 @@ TEST_F(UnclearMoveTest, E14_ARefusedMoveDoesNotSettleAnEarlierOne) {
   for (const std::string channel : {"quiet", "ops"}) {
     EXPECT_THAT(bob_->endpoint->JoinChannel(channel), StatusIs(absl::StatusCode::kFailedPrecondition));
   }
+  ExpectLive("ops");
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
   EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+}
+
+// Nothing of a refused join is left here, not even for a filter that brings the channel all the same.
+TEST_F(UnclearMoveTest, E13_ARefusedJoinLetsNothingOfTheChannelThrough) {
+  Serve(Answering(ControlReply::Error("not_allowed", "no")));
+  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  SetFilter({"general", "ops"});
+  Post("ops", "unheard");
+  Post("general", "heard");
+  EXPECT_THAT(bob_->Texts(1), ElementsAre("heard"));
+}
+
+// The durable has gone past it by the time its filter moves.
+TEST_F(UnclearMoveTest, E13_WhatIsSaidBetweenAskingAndTheMoveIsHistory) {
+  Serve([&](const Channels& wanted, const ControlResponder& respond) {
+    for (const std::string channel : {"ops", "general"}) {
+      const auto subject = ChatSubject("main", "PEER", channel);
+      EXPECT_THAT(space_->root().Publish(*subject, PeerMessage("PEER", channel, "in " + channel)), IsOk());
+    }
+    EXPECT_TRUE(bob_->AwaitText("in general"));
+    SetFilter(wanted);
+    respond(ControlReply::Ok(nullptr));
+  });
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_EQ(joined.backfilled, 1u);
+  EXPECT_THAT(bob_->Texts(2), ElementsAre("in general", "in ops"));
 }
 
 TEST_F(UnclearMoveTest, E14_OfSeveralUnclearMovesTheFilterTellsEach) {

@@ -72,6 +72,32 @@ TEST_P(BackfillTest, E16_AChannelThatDeniesReplayHasNoHistoryButIsLive) {
   EXPECT_THAT(HistoryOf("ops"), ElementsAre("heard"));
 }
 
+// The durable goes on from where it is: when its filter moves it also brings what it had not come to yet,
+// however old that is.
+TEST_P(BackfillTest, E16_WhatIsOlderThanTheJoinDoesNotComeLiveEither) {
+  constexpr int kMoreThanIsPulled = 600;
+  Configure("ops", false);
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+  Collector<bool> release;
+  Member member;
+  EndpointHandlers handlers;
+  handlers.on_message = [&](const ReceivedMessage& message) {
+    release.Await(1);
+    member.messages.Add(message);
+    (void)message.settle.Ack();
+  };
+  MW_ASSERT_OK_AND_ASSIGN(member.endpoint, Endpoint::Make(std::move(options), std::move(handlers)));
+  ASSERT_THAT(member.endpoint->Start(), IsOk());
+  for (int i = 0; i < kMoreThanIsPulled; ++i) Send("general", "filler");
+  Send("ops", "before the join");
+  const absl::StatusOr<JoinResult> joined = member.endpoint->JoinChannel("ops");
+  Send("ops", "after the join");
+  release.Add(true);
+  EXPECT_THAT(joined, IsOk());
+  EXPECT_TRUE(member.AwaitText("after the join"));
+  EXPECT_FALSE(member.AwaitText("before the join", std::chrono::milliseconds(0)));
+}
+
 TEST_P(BackfillTest, E16_ThePolicyIsReadAfreshForEachJoin) {
   Send("quiet", "one");
   EXPECT_THAT(HistoryOf("quiet"), ElementsAre("one"));
