@@ -132,6 +132,8 @@ class LifeCycleStressTest : public BothModes {
       } else if (kind < 35) {
         Fault(1 + pick(4));
       } else {
+        // Half of the calls are to meet an endpoint that is well, the others whatever there is.
+        if (pick(2) == 0) (void)Eventually([&] { return member->endpoint->connected(); }, milliseconds(200));
         const std::string peer = seats_[0]->Now()->endpoint->id();
         const bool ok = Call(*member->endpoint, pick(10), kChannels[pick(kChannels.size())], peer).ok();
         if (ok) ++succeeded_;
