@@ -144,17 +144,32 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
   return absl::OkStatus();
 }
 
+void ChatMembership::NoteLost() {
+  MutexLock lock(mutex_);
+  lost_ = true;
+}
+
+// Some brokers (2.10) forget when a durable was made once its filter has moved, and call the time of their
+// own start that. So another time tells something only together with fewer deliveries than have come.
+bool ChatMembership::IsAnother(const Durable& durable) {
+  if (durable.made || lost_) return true;
+  const std::uint64_t deliveries = durable.info.delivered_consumer_seq;
+  return durable.info.created != durable_created_ && (deliveries == 0 || deliveries < floor_.deliveries());
+}
+
 void ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
   MutexLock lock(mutex_);
   // Made anew, here or by a launcher, it begins behind what is in the stream. What the old one would have
   // delivered is read from the history, whatever the replay policy says to newcomers. (One whose state a
   // broker lost delivers everything again, and what is settled is dropped.)
-  if (!durable.made && durable.info.created == durable_created_) return;
+  if (!IsAnother(durable)) return;
   for (const std::string& channel : channels_.List()) {
     channels_.Owe(channel, std::max(begun_at_, floor_.seq()), frontier);
     channels_.Arm(channel, frontier);
   }
   begun_at_ = frontier;
+  floor_.CountAnew();
+  lost_ = false;
 }
 
 std::string ChatMembership::durable_created() {

@@ -49,6 +49,8 @@ class ChatMembership {
   // that is to be read. Does nothing as long as nothing is joined. FailedPrecondition in auth mode if the
   // durable is not there.
   absl::Status Bind();
+  // The durable that was bound is gone, or another is in its place: the next bind makes up for that.
+  void NoteLost();
   // Of the durable that was bound last, as the broker told it; empty if none was.
   std::string durable_created();
 
@@ -86,6 +88,7 @@ class ChatMembership {
   absl::StatusOr<ConsumerConfig> OpenConfig(const Channels& channels) const;
   void BeginAnew() MW_REQUIRES(mutex_);
   absl::Status BindFirst(const Durable& durable, std::uint64_t frontier);
+  bool IsAnother(const Durable& durable) MW_REQUIRES(mutex_);
   void BindAgain(const Durable& durable, std::uint64_t frontier);
   absl::Status Reconcile(const ConsumerInfo& info);
   void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
@@ -128,6 +131,7 @@ class ChatMembership {
   bool bound_before_ MW_GUARDED_BY(mutex_) = false;
   std::string stream_created_ MW_GUARDED_BY(mutex_);
   std::string durable_created_ MW_GUARDED_BY(mutex_);
+  bool lost_ MW_GUARDED_BY(mutex_) = false;
   // What lies up to here was settled, or is owed as history.
   std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) = 0;
   std::string moving_ MW_GUARDED_BY(mutex_);  // the channel whose join or leave is under way; empty: none

@@ -80,7 +80,7 @@ void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& de
                       const std::shared_ptr<Backlog>& backlog, const std::weak_ptr<PullLoop>& loop) {
   if (SettledFloor* const floor = FloorOf(stream)) {
     if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(message.reply, kAck);
-    floor->Saw(delivery.stream_seq, delivery.time);
+    floor->Saw(delivery.stream_seq, delivery.time, delivery.consumer_seq);
   }
   Inbound inbound = Check(stream, message.subject, message.payload);
   if (inbound.verdict == Inbound::Verdict::kRefused) {

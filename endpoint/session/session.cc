@@ -268,6 +268,7 @@ void Session::CheckDurables() {
       continue;
     }
     given_up_ = true;
+    if (durable->name() == ChatDurable(parts_.options.card.id)) parts_.membership.NoteLost();
     parts_.on_error(absl::NotFoundError(
         fmt::format("the broker no longer has the durable {} of {} that was bound; binding anew",
                     durable->name(), durable->stream())));

@@ -1,9 +1,12 @@
 #include "endpoint/session/settled_floor.h"
 
+#include <algorithm>
+
 namespace meshwarden {
 
-void SettledFloor::Saw(std::uint64_t seq, std::uint64_t time) {
+void SettledFloor::Saw(std::uint64_t seq, std::uint64_t time, std::uint64_t delivery) {
   MutexLock lock(mutex_);
+  deliveries_ = std::max(deliveries_, delivery);
   if (seq <= newest_seq_) return;
   newest_seq_ = seq;
   newest_time_ = time;
@@ -26,6 +29,16 @@ std::uint64_t SettledFloor::seq() const {
   return floor_;
 }
 
+std::uint64_t SettledFloor::deliveries() const {
+  MutexLock lock(mutex_);
+  return deliveries_;
+}
+
+void SettledFloor::CountAnew() {
+  MutexLock lock(mutex_);
+  deliveries_ = 0;
+}
+
 bool SettledFloor::may_rise() const {
   MutexLock lock(mutex_);
   return newest_seq_ > floor_;
@@ -37,6 +50,7 @@ void SettledFloor::Forget() {
   floor_time_ = 0;
   newest_seq_ = 0;
   newest_time_ = 0;
+  deliveries_ = 0;
 }
 
 }  // namespace meshwarden

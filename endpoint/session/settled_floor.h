@@ -13,8 +13,9 @@ namespace meshwarden {
 
 class SettledFloor {
  public:
-  // A message came live: its sequence in the stream, and when it was stored.
-  void Saw(std::uint64_t seq, std::uint64_t time);
+  // A message came live: its sequence in the stream, when it was stored, and its number among the durable's
+  // deliveries.
+  void Saw(std::uint64_t seq, std::uint64_t time, std::uint64_t delivery);
   // What the broker says of the durable: how many deliveries it has made, and up to where all messages are
   // acknowledged. The floor never sinks. Of a durable that has delivered nothing some brokers say that
   // everything is acknowledged, so that is not heeded.
@@ -24,6 +25,10 @@ class SettledFloor {
   // floor was raised is not, whatever its sequence: the stream was made anew.
   bool Covers(std::uint64_t seq, std::uint64_t time) const;
   std::uint64_t seq() const;
+  // The highest number of a delivery that came.
+  std::uint64_t deliveries() const;
+  // Another durable of the same stream: its deliveries are counted anew.
+  void CountAnew();
   // Something has come that lies above the floor, so that it is worth asking the broker.
   bool may_rise() const;
 
@@ -36,6 +41,7 @@ class SettledFloor {
   std::uint64_t floor_time_ MW_GUARDED_BY(mutex_) = 0;  // no message at or below the floor is younger
   std::uint64_t newest_seq_ MW_GUARDED_BY(mutex_) = 0;
   std::uint64_t newest_time_ MW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t deliveries_ MW_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace meshwarden

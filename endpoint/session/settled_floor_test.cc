@@ -13,8 +13,8 @@ TEST(SettledFloorTest, CoversNothingAtFirst) {
 
 TEST(SettledFloorTest, CoversWhatTheBrokerSaysIsSettled) {
   SettledFloor floor;
-  floor.Saw(7, 70);
-  floor.Saw(9, 90);
+  floor.Saw(7, 70, 1);
+  floor.Saw(9, 90, 1);
   floor.Raise(1, 7);
   EXPECT_TRUE(floor.Covers(1, 10));
   EXPECT_TRUE(floor.Covers(7, 70));
@@ -26,7 +26,7 @@ TEST(SettledFloorTest, CoversWhatTheBrokerSaysIsSettled) {
 // A durable that lost its state says that nothing is settled.
 TEST(SettledFloorTest, NeverSinks) {
   SettledFloor floor;
-  floor.Saw(9, 90);
+  floor.Saw(9, 90, 1);
   floor.Raise(1, 9);
   floor.Raise(1, 0);
   floor.Raise(1, 3);
@@ -35,9 +35,9 @@ TEST(SettledFloorTest, NeverSinks) {
 
 TEST(SettledFloorTest, DoesNotCoverTheMessagesOfAStreamMadeAnew) {
   SettledFloor floor;
-  floor.Saw(9, 90);
+  floor.Saw(9, 90, 1);
   floor.Raise(1, 9);
-  floor.Saw(3, 130);
+  floor.Saw(3, 130, 1);
   EXPECT_FALSE(floor.Covers(3, 130));
   // Nor when the new stream's durable has come some way.
   floor.Raise(1, 2);
@@ -49,14 +49,14 @@ TEST(SettledFloorTest, CoversNothingYoungerThanWhatHasCome) {
   SettledFloor floor;
   floor.Raise(1, 50);
   EXPECT_FALSE(floor.Covers(40, 400));
-  floor.Saw(60, 600);
+  floor.Saw(60, 600, 1);
   floor.Raise(1, 60);
   EXPECT_TRUE(floor.Covers(40, 400));
 }
 
 TEST(SettledFloorTest, IsWorthRaisingWhileSomethingLiesAboveIt) {
   SettledFloor floor;
-  floor.Saw(9, 90);
+  floor.Saw(9, 90, 1);
   EXPECT_TRUE(floor.may_rise());
   floor.Raise(1, 8);
   EXPECT_TRUE(floor.may_rise());
@@ -66,15 +66,25 @@ TEST(SettledFloorTest, IsWorthRaisingWhileSomethingLiesAboveIt) {
 
 TEST(SettledFloorTest, IsNotRaisedByADurableThatHasDeliveredNothing) {
   SettledFloor floor;
-  floor.Saw(9, 90);
+  floor.Saw(9, 90, 1);
   floor.Raise(0, 9);
   EXPECT_FALSE(floor.Covers(9, 90));
   EXPECT_EQ(floor.seq(), 0u);
 }
 
+TEST(SettledFloorTest, KeepsTheHighestNumberOfADelivery) {
+  SettledFloor floor;
+  floor.Saw(9, 90, 4);
+  floor.Saw(3, 30, 5);
+  floor.Saw(10, 95, 1);
+  EXPECT_EQ(floor.deliveries(), 5u);
+  floor.Forget();
+  EXPECT_EQ(floor.deliveries(), 0u);
+}
+
 TEST(SettledFloorTest, ForgetsAStreamThatIsGone) {
   SettledFloor floor;
-  floor.Saw(9, 90);
+  floor.Saw(9, 90, 1);
   floor.Raise(1, 9);
   floor.Forget();
   EXPECT_FALSE(floor.Covers(1, 10));

@@ -145,6 +145,19 @@ TEST_P(SupervisionTest, E4_AServerWithAnEmptyStoreIsReported) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("reconnecting")));
 }
 
+// 2.10 tells another time of making of a durable after that, which must not pass for another durable.
+TEST_P(SupervisionTest, E4_WhatIsUnsettledComesAgainAfterARestart) {
+  bob_.reset();
+  MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(options_, Settling::kByTest));
+  PostUntilStored("open");
+  ASSERT_TRUE(bob_->AwaitText("open"));
+  ASSERT_THAT(space_->broker().Kill(), IsOk());
+  ASSERT_TRUE(bob_->AwaitConnected(false));
+  ASSERT_THAT(space_->broker().Restart(), IsOk());
+  ASSERT_TRUE(bob_->AwaitConnected(true));
+  EXPECT_THAT(bob_->Texts(2), ::testing::ElementsAre("open", "open"));
+}
+
 // The durables begin anew then, with all that the streams hold: also what was never for this endpoint, and
 // what it has had.
 TEST_P(SupervisionTest, E4_ADurableThatTheBrokerForgotGoesOnWhereItWas) {

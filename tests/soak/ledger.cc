@@ -131,12 +131,13 @@ void Ledger::Wrong(std::uint64_t& count, std::size_t endpoint, const std::string
 
 void Ledger::Joined(std::size_t endpoint, std::size_t epoch) {
   const MutexLock lock(mutex_);
-  members_[epoch].insert(endpoint);
+  if (!gone_[epoch].contains(endpoint)) members_[epoch].insert(endpoint);
 }
 
 void Ledger::Left(std::size_t endpoint, std::size_t epoch) {
   const MutexLock lock(mutex_);
   members_[epoch].erase(endpoint);
+  gone_[epoch].insert(endpoint);
   Progress();
 }
 

@@ -46,7 +46,8 @@ class Ledger {
   void Received(std::size_t endpoint, const SoakMessage& message);
   void ReceivedForeign(std::size_t endpoint, const std::string& id);
 
-  // Membership of the room of `epoch`: members are owed all its messages.
+  // Membership of the room of `epoch`: members are owed all its messages. Whoever has left is no member any
+  // more, although its join may be told of only after that.
   void Joined(std::size_t endpoint, std::size_t epoch);
   void Left(std::size_t endpoint, std::size_t epoch);
   std::set<std::size_t> MembersOf(std::size_t epoch) const;
@@ -91,6 +92,7 @@ class Ledger {
   std::uint64_t progress_ MW_GUARDED_BY(mutex_) = 0;
   std::map<Lane, Book> books_ MW_GUARDED_BY(mutex_);
   std::map<std::size_t, std::set<std::size_t>> members_ MW_GUARDED_BY(mutex_);
+  std::map<std::size_t, std::set<std::size_t>> gone_ MW_GUARDED_BY(mutex_);
   LedgerFigures figures_ MW_GUARDED_BY(mutex_);
 };
 
