@@ -13,8 +13,9 @@ namespace meshwarden::fuzz {
 namespace {
 
 void CheckForm(const AckSubject& ack, std::string_view before, std::string_view after) {
-  const std::string text = fmt::format("$JS.ACK.{}{}.{}.{}.{}.{}.1.{}{}", before, ack.stream, ack.consumer,
-                                       ack.delivered, ack.stream_seq, ack.consumer_seq, ack.pending, after);
+  const std::string text =
+      fmt::format("$JS.ACK.{}{}.{}.{}.{}.{}.{}.{}{}", before, ack.stream, ack.consumer, ack.delivered,
+                  ack.stream_seq, ack.consumer_seq, ack.time, ack.pending, after);
   // The names alone may reach the bound; what is put around them then passes it.
   if (text.size() > 1024) return;
   Require(ParseAckSubject(text) == ack, "what was written is read");
