@@ -2,6 +2,16 @@
 
 passed=0
 failed=0
+# What failed, in order; a script that runs another hands its own list down, and the outermost prints it.
+outermost=0
+[ -n "${MESHWARDEN_FAILURES:-}" ] || { outermost=1; MESHWARDEN_FAILURES=$(mktemp); export MESHWARDEN_FAILURES; }
+
+# note_failure NAME [LOG]: remembers it, with the failed cases that the test log tells.
+note_failure() {
+  echo "FAILED: $1" | tee -a "$MESHWARDEN_FAILURES" >&2
+  [ -z "${2:-}" ] || grep -hE '^\[  FAILED  \] .*\(|: Failure$|Sanitizer: ' "$2" 2>/dev/null | head -n 6 |
+    cut -c1-160 | sed 's/^/  /' >>"$MESHWARDEN_FAILURES"
+}
 
 # The test targets among the given patterns that a plain run would include.
 list_tests() {
@@ -41,7 +51,7 @@ run_tests() {
       [ "$cases" = 0 ] && cases=1
       passed=$((passed + cases))
     else
-      echo "FAILED: $label" >&2
+      note_failure "$label" "${path%.xml}.log"
       cases=$(junit_count "$path" tests)
       bad=$(($(junit_count "$path" failures) + $(junit_count "$path" errors)))
       if [ "$bad" -gt 0 ] && [ "$cases" -ge "$bad" ]; then
@@ -60,7 +70,7 @@ add_result_line() {
     passed=$((passed + BASH_REMATCH[1]))
     failed=$((failed + BASH_REMATCH[2]))
   else
-    echo "no result line where one was due: '$1'" >&2
+    note_failure "no result line where one was due: '$1'"
     failed=$((failed + 1))
   fi
 }
@@ -73,13 +83,17 @@ add_check() {
   if "$@"; then
     passed=$((passed + 1))
   else
-    echo "FAILED: $name" >&2
+    note_failure "$name"
     failed=$((failed + 1))
   fi
 }
 
-# Prints the closing line; success only if something passed and nothing failed.
+# Prints what failed and the closing line; success only if something passed and nothing failed.
 finish() {
+  if [ "$outermost" = 1 ]; then
+    cat "$MESHWARDEN_FAILURES"
+    rm -f "$MESHWARDEN_FAILURES"
+  fi
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
