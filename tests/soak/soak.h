@@ -28,7 +28,9 @@ struct SoakReport {
   LedgerFigures figures;
   std::uint64_t published = 0;
   std::uint64_t lost = 0;
-  std::uint64_t unsettled = 0;  // durables with deliveries that nobody acknowledged in the end
+  // Durables with deliveries that nobody acknowledged in the end. No part of the verdict: a killed broker can
+  // come back with a delivery that it counts as pending and sends to nobody again.
+  std::uint64_t unsettled = 0;
   std::uint64_t historical = 0;
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;

@@ -40,9 +40,6 @@ TEST(SoakVerdictTest, LossDuplicatesStraysAndFaultsFail) {
   report.figures.strayed = 1;
   EXPECT_THAT(report.Verdict(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("strayed 1")));
   report = GoodReport();
-  report.unsettled = 1;
-  EXPECT_THAT(report.Verdict(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("unsettled 1")));
-  report = GoodReport();
   report.fault = absl::PermissionDeniedError("no");
   EXPECT_THAT(report.Verdict(), StatusIs(absl::StatusCode::kPermissionDenied));
 }
