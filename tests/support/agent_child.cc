@@ -179,7 +179,11 @@ bool AgentChild::ReadErrors() {
   const ssize_t count = ::read(streams_.errors, buffer.data(), buffer.size());
   if (count < 0 && errno == EINTR) return true;
   const MutexLock lock(mutex_);
-  if (count <= 0) return false;
+  if (count <= 0) {
+    errors_ended_ = true;
+    changed_.NotifyAll();
+    return false;
+  }
   errors_.append(buffer.data(), static_cast<std::size_t>(count));
   return true;
 }
@@ -196,7 +200,7 @@ absl::StatusOr<Json> AgentChild::AwaitLine(const std::function<bool(const Json&)
       lines_.erase(found);
       return line;
     }
-    if (output_ended_ || !in_time) break;
+    if ((output_ended_ && errors_ended_) || !in_time) break;
     in_time = changed_.WaitUntil(mutex_, deadline);
   }
   std::string there;
@@ -259,6 +263,13 @@ absl::StatusOr<int> AgentChild::Wait(std::chrono::milliseconds timeout) {
   if (::waitpid(pid_, &state, 0) != pid_) return SystemError("waitpid");
   reaped_ = true;
   exit_code_ = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const MutexLock lock(mutex_);
+  while (!errors_ended_) {
+    if (!changed_.WaitUntil(mutex_, deadline)) {
+      return absl::DeadlineExceededError(fmt::format("the standard error of process {} does not end", pid_));
+    }
+  }
   return exit_code_;
 }
 

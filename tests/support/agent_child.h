@@ -34,8 +34,8 @@ class AgentChild {
   // Writes `line` and a line break to its standard input.
   void SendLine(std::string_view line) const;
   void CloseInput();
-  // Takes the first line not yet taken that `wanted` is true of. DeadlineExceeded, or Aborted if its output
-  // has ended, with the lines that are there and its standard error in the message.
+  // Takes the first line not yet taken that `wanted` is true of. DeadlineExceeded, or Aborted if both of its
+  // streams have ended, with the lines that are there and its standard error in the message.
   absl::StatusOr<Json> AwaitLine(const std::function<bool(const Json&)>& wanted,
                                  std::chrono::milliseconds timeout);
   // Waits for its next line, if none is there.
@@ -50,7 +50,8 @@ class AgentChild {
   void CloseOutput();
 
   void Signal(int signal) const;
-  // Waits for the end; the exit code, or 128 plus the signal that ended it.
+  // Waits for the end, and until all of its standard error is here; the exit code, or 128 plus the signal
+  // that ended it.
   absl::StatusOr<int> Wait(std::chrono::milliseconds timeout);
   // Resident memory now, in bytes; 0 if the program is gone.
   std::size_t ResidentBytes() const;
@@ -82,6 +83,7 @@ class AgentChild {
   bool drop_output_ MW_GUARDED_BY(mutex_) = false;
   bool closing_ MW_GUARDED_BY(mutex_) = false;
   bool output_ended_ MW_GUARDED_BY(mutex_) = false;
+  bool errors_ended_ MW_GUARDED_BY(mutex_) = false;
   std::string unfinished_;  // the reader's
   bool reaped_ = false;
   int exit_code_ = 0;
