@@ -172,7 +172,7 @@ ConsumerConfig HistoryConsumerConfig(std::string_view name, std::string_view fil
 ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch) {
   ConsumerConfig config;
   config.name = watch.name;
-  config.deliver_policy = watch.start_seq == 0 ? "last_per_subject" : "by_start_sequence";
+  config.deliver_policy = "last_per_subject";
   config.ack_policy = "none";
   config.filter_subject = BucketSubject(watch.bucket, ">");
   config.extra = {{"deliver_subject", watch.deliver_subject},
@@ -182,7 +182,6 @@ ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch) {
                   {"mem_storage", true},
                   {"num_replicas", 1},
                   {"max_deliver", 1}};
-  if (watch.start_seq != 0) config.extra["opt_start_seq"] = watch.start_seq;
   return config;
 }
 

@@ -61,7 +61,6 @@ struct BucketWatchConfig {
   std::string deliver_subject;
   std::chrono::nanoseconds heartbeat{0};
   std::chrono::nanoseconds inactive_threshold{0};
-  std::uint64_t start_seq = 0;  // 0: begins with the last record of each key
 };
 // A short-lived push consumer of the whole bucket.
 ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch);

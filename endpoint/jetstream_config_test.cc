@@ -85,21 +85,17 @@ TEST(HistoryConsumerConfig, BeginsAtATimeInsteadIfThereIsOne) {
   EXPECT_EQ(early.at("opt_start_time"), "1970-01-01T00:00:00.000000000Z");
 }
 
-TEST(BucketWatchConsumerConfig, TakesTheLastRecordsOrGoesOnFromASequence) {
-  BucketWatchConfig watch = {.bucket = "b",
-                             .name = "oc_1",
-                             .deliver_subject = "_INBOX_U.1",
-                             .heartbeat = std::chrono::seconds(5),
-                             .inactive_threshold = std::chrono::seconds(30),
-                             .start_seq = 0};
+TEST(BucketWatchConsumerConfig, BeginsWithTheLastRecords) {
+  const BucketWatchConfig watch = {.bucket = "b",
+                                   .name = "oc_1",
+                                   .deliver_subject = "_INBOX_U.1",
+                                   .heartbeat = std::chrono::seconds(5),
+                                   .inactive_threshold = std::chrono::seconds(30)};
   EXPECT_EQ(DumpJson(ToJson(BucketWatchConsumerConfig(watch))),
             R"({"name":"oc_1","deliver_policy":"last_per_subject","ack_policy":"none",)"
             R"("filter_subject":"$KV.b.>","deliver_subject":"_INBOX_U.1","flow_control":true,)"
             R"("idle_heartbeat":5000000000,"inactive_threshold":30000000000,"mem_storage":true,)"
             R"("num_replicas":1,"max_deliver":1})");
-  watch.start_seq = 9;
-  EXPECT_TRUE(Contains(ToJson(BucketWatchConsumerConfig(watch)),
-                       {{"deliver_policy", "by_start_sequence"}, {"opt_start_seq", 9}}));
 }
 
 }  // namespace

@@ -37,32 +37,39 @@ bool IsDeleted(const NatsMessage& message) {
   return operation == "DEL" || operation == "PURGE" || expired;
 }
 
+// The last record that was handed over: its sequence, and when it was stored. Together they tell a record
+// that came before it from one of a bucket that was made anew, whose sequences begin again.
+struct Reached {
+  std::uint64_t seq = 0;
+  std::uint64_t time = 0;
+
+  bool Includes(const AckSubject& ack) const { return ack.stream_seq <= seq && ack.time <= time; }
+};
+
 // One consumer and what it has brought: made once, given up for another one.
 class Run {
  public:
   enum class Health {
     kFine,
-    kMaking,   // the broker has not answered yet
-    kRemake,   // it has fallen silent, or something is missing
-    kRestart,  // the bucket was made anew: sequences of the old one mean nothing
+    kMaking,  // the broker has not answered yet
+    kRemake,  // it has fallen silent, or something is missing
     kFailed,
   };
 
-  // `inbox` is fresh and so the consumer's name, which is made of it. `start_seq` 0: from the last records
-  // on.
-  Run(std::string bucket, std::string inbox, std::uint64_t start_seq, std::shared_ptr<const OnEntry> on_entry)
+  // `inbox` is fresh and so the consumer's name, which is made of it. What `reached` includes is not handed
+  // over again.
+  Run(std::string bucket, std::string inbox, Reached reached, std::shared_ptr<const OnEntry> on_entry)
       : prefix_(BucketSubject(bucket, "")),
         stream_(BucketStream(bucket)),
         inbox_(std::move(inbox)),
         name_(NameOf(inbox_)),
-        start_seq_(start_seq),
         on_entry_(std::move(on_entry)),
-        last_seq_(start_seq == 0 ? 0 : start_seq - 1) {}
+        before_(reached),
+        reached_(reached) {}
 
   const std::string& inbox() const { return inbox_; }
   const std::string& name() const { return name_; }
   const std::string& stream() const { return stream_; }
-  std::uint64_t start_seq() const { return start_seq_; }
 
   // What the broker said to the request to make the consumer.
   void Made(absl::StatusOr<ConsumerInfo> info) MW_EXCLUDES(mutex_) {
@@ -74,8 +81,7 @@ class Run {
       health_ = Health::kFailed;
     } else {
       announced_ = info->delivered_consumer_seq + info->num_pending;
-      // The broker begins at the stream's end if that lies before the start that it was asked for.
-      health_ = info->delivered_stream_seq + 1 < start_seq_ ? Health::kRestart : Health::kFine;
+      health_ = Health::kFine;
     }
   }
 
@@ -84,7 +90,7 @@ class Run {
     const std::optional<AckSubject> ack = ParseAckSubject(message.reply);
     if (!ack.has_value()) return TakeStatus(message);
     if (ack->stream != stream_ || ack->consumer != name_ || !Follows(*ack)) return "";
-    if (message.subject.starts_with(prefix_)) {
+    if (message.subject.starts_with(prefix_) && !before_.Includes(*ack)) {
       const bool deleted = IsDeleted(message);
       (*on_entry_)({.key = message.subject.substr(prefix_.size()),
                     .payload = std::move(message.payload),
@@ -111,10 +117,10 @@ class Run {
     if (health_ != Health::kFine) return health_;
     return gap_ || now - last_heard_ > 2 * heartbeat ? Health::kRemake : Health::kFine;
   }
-  // Where the next one goes on.
-  std::uint64_t last_seq() const MW_EXCLUDES(mutex_) {
+  // What the next one need not hand over.
+  Reached reached() const MW_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
-    return last_seq_;
+    return reached_;
   }
   absl::Status TakeFailure() MW_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -135,7 +141,7 @@ class Run {
     gap_ = gap_ || ack.consumer_seq != consumer_seq_ + 1;
     if (gap_) return false;
     consumer_seq_ = ack.consumer_seq;
-    last_seq_ = ack.stream_seq;
+    if (!before_.Includes(ack)) reached_ = {.seq = ack.stream_seq, .time = ack.time};
     last_heard_ = now;
     return true;
   }
@@ -159,8 +165,8 @@ class Run {
   const std::string stream_;
   const std::string inbox_;
   const std::string name_;
-  const std::uint64_t start_seq_;
   const std::shared_ptr<const OnEntry> on_entry_;
+  const Reached before_;
 
   mutable Mutex mutex_;
   CondVar progress_;
@@ -171,7 +177,7 @@ class Run {
   absl::Status failure_ MW_GUARDED_BY(mutex_);
   bool gap_ MW_GUARDED_BY(mutex_) = false;
   std::uint64_t consumer_seq_ MW_GUARDED_BY(mutex_) = 0;
-  std::uint64_t last_seq_ MW_GUARDED_BY(mutex_);
+  Reached reached_ MW_GUARDED_BY(mutex_);
   TimePoint last_heard_ MW_GUARDED_BY(mutex_);
 };
 
@@ -184,7 +190,7 @@ class ConsumerWatch final : public BucketWatch {
         on_entry_(std::make_shared<const OnEntry>(options_.on_entry)) {}
 
   absl::Status Begin() {
-    MW_ASSIGN_OR_RETURN(Attempt attempt, Subscribe(0));
+    MW_ASSIGN_OR_RETURN(Attempt attempt, Subscribe({}));
     MW_ASSIGN_OR_RETURN(ConsumerInfo info, api_.CreateConsumer(attempt.run->stream(), ConfigOf(attempt.run)));
     attempt.run->Made(std::move(info));
     attempt.run->AwaitSnapshot(std::chrono::steady_clock::now() + options_.snapshot_timeout);
@@ -195,11 +201,10 @@ class ConsumerWatch final : public BucketWatch {
 
   void Check(TimePoint now) override {
     Attempt old;
-    Run::Health health = Run::Health::kFine;
     {
       const MutexLock lock(mutex_);
       if (current_.run == nullptr) return;  // another thread is at it
-      health = current_.run->Judge(now, options_.heartbeat);
+      const Run::Health health = current_.run->Judge(now, options_.heartbeat);
       if (health == Run::Health::kFine || health == Run::Health::kMaking) return;
       old = std::move(current_);
     }
@@ -207,8 +212,7 @@ class ConsumerWatch final : public BucketWatch {
     old.subscription.reset();
     const absl::Status failure = old.run->TakeFailure();
     if (!failure.ok() && options_.on_error != nullptr) options_.on_error(failure);
-    const std::uint64_t last_seq = old.run->last_seq();
-    Remake(health == Run::Health::kRestart || last_seq == 0 ? 0 : last_seq + 1);
+    Remake(old.run->reached());
   }
 
  private:
@@ -218,9 +222,9 @@ class ConsumerWatch final : public BucketWatch {
   };
 
   // The subscription comes first: the broker delivers only where somebody listens.
-  absl::StatusOr<Attempt> Subscribe(std::uint64_t start_seq) {
+  absl::StatusOr<Attempt> Subscribe(Reached reached) {
     Attempt attempt;
-    attempt.run = std::make_shared<Run>(options_.bucket, connection_.NewInbox(), start_seq, on_entry_);
+    attempt.run = std::make_shared<Run>(options_.bucket, connection_.NewInbox(), reached, on_entry_);
     MW_ASSIGN_OR_RETURN(
         attempt.subscription,
         connection_.Subscribe(attempt.run->inbox(), "",
@@ -237,18 +241,17 @@ class ConsumerWatch final : public BucketWatch {
                                       .name = run->name(),
                                       .deliver_subject = run->inbox(),
                                       .heartbeat = options_.heartbeat,
-                                      .inactive_threshold = options_.inactive_threshold,
-                                      .start_seq = run->start_seq()});
+                                      .inactive_threshold = options_.inactive_threshold});
   }
 
-  void Remake(std::uint64_t start_seq) MW_EXCLUDES(mutex_) {
-    absl::StatusOr<Attempt> subscribed = Subscribe(start_seq);
+  void Remake(Reached reached) MW_EXCLUDES(mutex_) {
+    absl::StatusOr<Attempt> subscribed = Subscribe(reached);
     Attempt attempt;
     const bool subscribed_ok = subscribed.ok();
     if (subscribed_ok) {
       attempt = *std::move(subscribed);
     } else {
-      attempt.run = std::make_shared<Run>(options_.bucket, connection_.NewInbox(), start_seq, on_entry_);
+      attempt.run = std::make_shared<Run>(options_.bucket, connection_.NewInbox(), reached, on_entry_);
       attempt.run->Made(std::move(subscribed).status());
     }
     const std::shared_ptr<Run> run = attempt.run;

@@ -3,7 +3,9 @@
 //
 // The consumer behind it is one that an agent's credential may make: ephemeral, named, on the bucket's whole
 // subject, pushing to the connection's own inbox, with flow control and idle heartbeats. A gap in what
-// arrives, or silence for two heartbeats, and it is made anew. Lives at most as long as one bound connection.
+// arrives, or silence for two heartbeats, and it is made anew. A new one begins with the last records again:
+// a broker does not tell whether the sequence that one would go on from is still one of the same bucket (2.10
+// does by where it begins, 2.15 not always). Lives at most as long as one bound connection.
 #pragma once
 
 #include <absl/status/status.h>
@@ -37,8 +39,8 @@ class BucketWatch {
     std::chrono::milliseconds inactive_threshold{30'000};
     // How long Start waits for the records that are there.
     std::chrono::milliseconds snapshot_timeout{2000};
-    // Called for one entry at a time, in stream order, on a thread of the connection; must be brief. An entry
-    // may come a second time after the watch was made anew.
+    // Called for one entry at a time, in stream order, on a thread of the connection; must be brief. After
+    // the bucket was made anew its entries begin again.
     std::function<void(const BucketEntry&)> on_entry;
     // The watch could not be made anew; the next Check tries again. May be null.
     std::function<void(const absl::Status&)> on_error;
