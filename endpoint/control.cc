@@ -51,11 +51,17 @@ void Dispatch(Connection& connection, const std::string& space, const std::strin
   const std::optional<std::string> sender = SenderOf(space, service, message);
   if (!sender || !IsReplyOf(*sender, message.reply)) return;
   const auto answer = std::make_shared<Answer>(connection, message.reply);
-  absl::StatusOr<ControlRequest> request = DecodeControlRequest(message.payload);
-  if (!request.ok()) return answer->Send(ControlReply::Error("bad_request", MessageOf(request.status())));
-  if (request->from.id != *sender) {
+  const auto refuse = [&answer](const absl::Status& why) {
+    answer->Send(ControlReply::Error("bad_request", MessageOf(why)));
+  };
+  const absl::StatusOr<Json> object = ParseControlRequest(message.payload);
+  if (!object.ok()) return refuse(object.status());
+  // Before the other fields, so that whoever speaks in another's name hears of nothing else.
+  if (!IsFrom(*object, *sender)) {
     return answer->Send(ControlReply::Error("sender_mismatch", "sender mismatch — request rejected"));
   }
+  absl::StatusOr<ControlRequest> request = ReadControlRequest(*object);
+  if (!request.ok()) return refuse(request.status());
   handler(ControlCall{.service = service, .sender = *sender, .request = *std::move(request)},
           [answer](const ControlReply& reply) { answer->Send(reply); });
 }

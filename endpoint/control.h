@@ -32,8 +32,9 @@ using ControlHandler = std::function<void(ControlCall call, ControlResponder res
 // Before the handler hears of a request: its subject has exactly the shape of a request to this service; its
 // reply subject lies below the sender's own inbox prefix ("_INBOX_<sender>." and at least one more token) —
 // anything else is dropped and never published to, because the broker lets a requester name any subject;
-// the payload is within bounds and well-formed; `from.id` is the subject's sender, else the reply is
-// "sender mismatch — request rejected".
+// the payload is a JSON object within bounds; its `from.id` is exactly the subject's sender, else (also where
+// it is missing or no string) the reply is "sender mismatch — request rejected"; only then are its other
+// fields judged.
 absl::StatusOr<std::unique_ptr<Subscription>> ServeControl(Connection& connection, std::string_view space,
                                                            std::string_view service, ControlHandler handler);
 

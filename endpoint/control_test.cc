@@ -106,6 +106,33 @@ TEST_F(ControlTest, AnotherSenderInFromIsRefusedBeforeTheHandler) {
   EXPECT_EQ(handled, 0);
 }
 
+TEST_F(ControlTest, TheSenderIsJudgedBeforeTheOtherFields) {
+  std::atomic<int> handled = 0;
+  Serve([&](const ControlCall&, const ControlResponder&) { ++handled; });
+  const std::string own = client_->id();
+  for (const std::string& payload :
+       {std::string(R"({})"), std::string(R"({"op":"x"})"), std::string(R"({"op":"x","from":null})"),
+        R"({"op":"x","from":")" + own + R"("})", R"({"op":"x","from":[{"id":")" + own + R"("}]})",
+        std::string(R"({"op":"x","from":{}})"), std::string(R"({"op":"x","from":{"id":null}})"),
+        std::string(R"({"op":"x","from":{"id":7}})"), R"({"op":"x","from":{"id":[")" + own + R"("]}})",
+        std::string(R"({"op":"x","from":{"id":""}})"), R"({"op":"x","from":{"id":")" + own + R"( "}})",
+        std::string(R"({"from":{"id":"UX"}})"), std::string(R"({"op":"","from":{"id":"UX"}})"),
+        std::string(R"({"op":"x","args":7,"from":{"id":"UX"}})"),
+        std::string(R"({"op":"x","from":{"id":"UX","name":7}})")}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, Send(payload));
+    EXPECT_EQ(reply.error, "sender mismatch — request rejected") << payload;
+    EXPECT_EQ(reply.code, "sender_mismatch") << payload;
+  }
+  const std::string from = R"("from":{"id":")" + own + R"("})";
+  for (const std::string& payload :
+       {"{" + from + "}", R"({"op":7,)" + from + "}", R"({"op":"x","args":7,)" + from + "}",
+        R"({"op":"x","from":{"id":")" + own + R"(","name":7}})"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, Send(payload));
+    EXPECT_EQ(reply.code, "bad_request") << payload;
+  }
+  EXPECT_EQ(handled, 0);
+}
+
 TEST_F(ControlTest, MalformedRequestsGetAnErrorBeforeTheHandler) {
   std::atomic<int> handled = 0;
   Serve([&](const ControlCall&, const ControlResponder&) { ++handled; });

@@ -16,8 +16,7 @@ constexpr JsonLimits kRequestLimits = {
 // A reply comes from the manager and may list every agent of a space.
 constexpr JsonLimits kReplyLimits = {.max_bytes = 1 << 20, .max_depth = 32, .max_values = 20'000};
 
-absl::StatusOr<ControlRequest> DecodeRequestFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kRequestLimits));
+absl::StatusOr<ControlRequest> DecodeRequestFields(const Json& object) {
   ControlRequest request;
   MW_ASSIGN_OR_RETURN(request.from, DecodeSender(object));
   MW_ASSIGN_OR_RETURN(request.op, RequiredString(object, "op"));
@@ -51,10 +50,21 @@ absl::StatusOr<ControlReply> DecodeReplyFields(std::string_view payload) {
 
 }  // namespace
 
-absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload) {
-  absl::StatusOr<ControlRequest> request = DecodeRequestFields(payload);
+absl::StatusOr<Json> ParseControlRequest(std::string_view payload) {
+  absl::StatusOr<Json> object = ParseJsonObject(payload, kRequestLimits);
+  if (!object.ok()) return Annotate(object.status(), "control request");
+  return object;
+}
+
+absl::StatusOr<ControlRequest> ReadControlRequest(const Json& object) {
+  absl::StatusOr<ControlRequest> request = DecodeRequestFields(object);
   if (!request.ok()) return Annotate(request.status(), "control request");
   return request;
+}
+
+absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload) {
+  MW_ASSIGN_OR_RETURN(const Json object, ParseControlRequest(payload));
+  return ReadControlRequest(object);
 }
 
 std::string EncodeControlRequest(const ControlRequest& request) {

@@ -31,8 +31,14 @@ struct ControlRequest {
   bool operator==(const ControlRequest&) const = default;
 };
 
-// `from` must be a sender (see DecodeSender), `op` a non-empty string of at most kMaxOpBytes, `args` an
-// object (absent counts as empty). InvalidArgument says which is not so.
+// A request is read in two steps, so that its sender can be judged (see IsFrom) before its other fields are.
+//
+// The object that `payload` holds, its fields unread. InvalidArgument if it is none or beyond the bounds.
+absl::StatusOr<Json> ParseControlRequest(std::string_view payload);
+// Its fields: `from` must be a sender (see DecodeSender), `op` a non-empty string of at most kMaxOpBytes,
+// `args` an object (absent counts as empty). InvalidArgument says which is not so.
+absl::StatusOr<ControlRequest> ReadControlRequest(const Json& object);
+// Both steps.
 absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload);
 std::string EncodeControlRequest(const ControlRequest& request);
 

@@ -29,6 +29,13 @@ absl::StatusOr<Sender> DecodeSender(const Json& object) {
   return sender;
 }
 
+bool IsFrom(const Json& object, std::string_view id) {
+  const auto from = object.find("from");
+  if (id.empty() || from == object.end() || !from->is_object()) return false;
+  const auto claimed = from->find("id");
+  return claimed != from->end() && claimed->is_string() && claimed->get_ref<const std::string&>() == id;
+}
+
 Json EncodeSender(const Sender& sender) {
   Json from = {{"id", sender.id}};
   if (!sender.name.empty()) from["name"] = sender.name;

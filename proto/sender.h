@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 
@@ -25,6 +26,9 @@ struct Sender {
 // The sender that stands under "from" in `object`: it must be an object with a non-empty string `id`, and
 // strings where it has `name` and `role`. InvalidArgument names the field that is not so.
 absl::StatusOr<Sender> DecodeSender(const Json& object);
+// Whether `object` says that it is from `id`: "from" is an object and its "id" is exactly that, whatever else
+// is wrong with it. Nothing is from an empty id.
+bool IsFrom(const Json& object, std::string_view id);
 // The value of a "from" field.
 Json EncodeSender(const Sender& sender);
 

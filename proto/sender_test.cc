@@ -34,6 +34,18 @@ TEST(SenderTest, SenderThatIsNoObjectIsRefused) {
   }
 }
 
+TEST(SenderTest, OnlyTheExactIdIsFromIt) {
+  EXPECT_TRUE(IsFrom(Json::parse(R"({"from":{"id":"UA"}})"), "UA"));
+  EXPECT_TRUE(IsFrom(Json::parse(R"({"from":{"id":"UA","name":7,"role":[]}})"), "UA"));
+  for (const char* text :
+       {"{}", R"({"from":null})", R"({"from":"UA"})", R"({"from":["id","UA"]})", R"({"from":{}})",
+        R"({"from":{"id":null}})", R"({"from":{"id":["UA"]}})", R"({"from":{"id":""}})",
+        R"({"from":{"id":"UA "}})", R"({"from":{"id":"ua"}})", R"({"from":{"id":"UB"}})", R"({"id":"UA"})"}) {
+    EXPECT_FALSE(IsFrom(Json::parse(text), "UA")) << text;
+  }
+  EXPECT_FALSE(IsFrom(Json::parse(R"({"from":{"id":""}})"), ""));
+}
+
 TEST(SenderTest, FieldsOfOtherTypesAreRefused) {
   EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{}})")),
               StatusIs(kInvalid, "field \"from\": field \"id\" must be a string"));

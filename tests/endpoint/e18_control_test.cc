@@ -101,6 +101,29 @@ TEST_P(ControlTest, E18_ASenderThatIsNotTheSubjectsIsRefusedUnheard) {
   EXPECT_EQ(heard, 1);
 }
 
+TEST_P(ControlTest, E18_ASenderThatCannotBeReadIsNotTheSubjects) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto server, Trusted("server"));
+  std::atomic<int> heard = 0;
+  ASSERT_THAT(server->endpoint->ServeControl("echo",
+                                             [&](const ControlRequest&) -> absl::StatusOr<Json> {
+                                               ++heard;
+                                               return Json::object();
+                                             }),
+              IsOk());
+  for (const char* payload :
+       {R"({"op":"op"})", R"({"op":"op","from":null})", R"({"op":"op","from":{"name":"ada"}})",
+        R"({"op":"op","from":{"id":null}})", R"({"op":"op","from":{"id":""}})",
+        R"({"from":{"id":"SOMEBODY"}})", R"({"op":"op","args":7,"from":{"id":"SOMEBODY"}})"}) {
+    MW_ASSERT_OK_AND_ASSIGN(
+        const NatsMessage answer,
+        space_->root().Request(ControlSubject("main", "echo", space_->root().id()), payload, kPatience));
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, DecodeControlReply(answer.payload));
+    EXPECT_FALSE(reply.ok) << payload;
+    EXPECT_EQ(reply.error, "sender mismatch — request rejected") << payload;
+  }
+  EXPECT_EQ(heard, 0);
+}
+
 TEST_P(ControlTest, E18_ServersOfOneServiceShareItsRequests) {
   constexpr int kRequests = 60;
   MW_ASSERT_OK_AND_ASSIGN(const auto one, Trusted("one"));

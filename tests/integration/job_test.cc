@@ -192,6 +192,20 @@ TEST_F(JobTest, AnotherAgentInFromIsRefused) {
   EXPECT_EQ(*mesh_->FiltersOf(bob.id), FiltersFor({"general"}));
 }
 
+TEST_F(JobTest, ARequestThatNamesNoSenderIsRefusedAsAMismatch) {
+  MW_ASSERT_OK_AND_ASSIGN(TestAgent bob, mesh_->Provision("bob"));
+  for (const char* payload : {R"({"op":"setChannels","args":{"channels":["team.backend"]}})",
+                              R"({"op":"setChannels","args":{"channels":["team.backend"]},"from":null})",
+                              R"({"op":"setChannels","args":{"channels":["team.backend"]},"from":{}})",
+                              R"({"op":"whoami","from":{"id":""}})"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, SendRaw(bob, payload));
+    EXPECT_FALSE(reply.ok) << payload;
+    EXPECT_EQ(reply.error, "sender mismatch — request rejected") << payload;
+    EXPECT_EQ(reply.code, "sender_mismatch") << payload;
+  }
+  EXPECT_EQ(*mesh_->FiltersOf(bob.id), FiltersFor({"general"}));
+}
+
 TEST_F(JobTest, WhoamiTellsWhatPolicyAndBrokerSay) {
   MW_ASSERT_OK_AND_ASSIGN(TestAgent bob, mesh_->Provision("bob"));
   ASSERT_THAT(SetChannels(bob, {"ops.*"}), IsOk());
