@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<MeshMessage>> Endpoint::DmHistory(std::string_view id
 absl::StatusOr<std::uint64_t> Endpoint::ChatFrontier() { return core_->ChatFrontier(); }
 absl::StatusOr<std::vector<ChannelSummary>> Endpoint::ListChannels() { return core_->ListChannels(); }
 
-absl::StatusOr<std::vector<ChannelMembers>> Endpoint::ListMembers(std::optional<std::string> channel) {
+absl::StatusOr<std::vector<ChannelMembers>> Endpoint::ListMembers(const std::optional<std::string>& channel) {
   return core_->ListMembers(channel);
 }
 

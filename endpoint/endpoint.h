@@ -128,7 +128,7 @@ class Endpoint {
   // What there is; asks the broker.
   absl::StatusOr<std::vector<ChannelSummary>> ListChannels();
   // Of one channel, or of all; needs a privileged credential.
-  absl::StatusOr<std::vector<ChannelMembers>> ListMembers(std::optional<std::string> channel);
+  absl::StatusOr<std::vector<ChannelMembers>> ListMembers(const std::optional<std::string>& channel);
   // As last heard from the registry; does not ask the broker.
   ChannelConfig GetChannelConfig(std::string_view channel) const;
   bool ChannelReplay(std::string_view channel) const;

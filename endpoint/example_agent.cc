@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
 
   Endpoint* self = nullptr;  // set before the first message can come
   EndpointHandlers handlers;
-  handlers.on_message = [&](ReceivedMessage received) {
+  handlers.on_message = [&](const ReceivedMessage& received) {
     const MeshMessage& message = received.message;
     const bool mentioned = std::ranges::count(message.mentions, args[1]) > 0;
     if (!received.historical && (mentioned || received.kind == Delivery::kDm)) {

@@ -58,7 +58,7 @@ class Run {
 
   // `inbox` is fresh and so the consumer's name, which is made of it. What `reached` includes is not handed
   // over again.
-  Run(std::string bucket, std::string inbox, Reached reached, std::shared_ptr<const OnEntry> on_entry)
+  Run(const std::string& bucket, std::string inbox, Reached reached, std::shared_ptr<const OnEntry> on_entry)
       : prefix_(BucketSubject(bucket, "")),
         stream_(BucketStream(bucket)),
         inbox_(std::move(inbox)),

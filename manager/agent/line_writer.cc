@@ -54,7 +54,7 @@ LineWriter::~LineWriter() { ::close(finish_event_); }
 absl::Status LineWriter::Write(std::string line) {
   line += '\n';
   MW_RETURN_IF_ERROR(TakeTurn());
-  const absl::Status status = WriteAll(line);
+  absl::Status status = WriteAll(line);
   EndTurn(status);
   return status;
 }

@@ -15,7 +15,9 @@ StopSwitch::StopSwitch(const SteeringSignals& signals, std::function<void()> sto
 
 StopSwitch::~StopSwitch() { Finish(); }
 
-// A signal to the waiting thread alone wakes it as one to the process does.
+// A signal to the waiting thread alone wakes it as one to the process does; it is blocked in all threads, so
+// nobody is killed by it.
+// NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
 void StopSwitch::Wake() { pthread_kill(thread_.native_handle(), SIGTERM); }
 
 void StopSwitch::Request() {
