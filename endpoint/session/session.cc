@@ -41,7 +41,8 @@ class LoopLink {
 
 }  // namespace
 
-Session::Session(SessionParts parts) : parts_(std::move(parts)) {}
+Session::Session(SessionParts parts)
+    : parts_(std::move(parts)), told_roster_(parts_.roster, parts_.on_presence) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Bind(SessionParts parts) {
   std::unique_ptr<Session> session(new Session(std::move(parts)));
@@ -84,16 +85,12 @@ absl::Status Session::WatchPresence() {
   options.bucket = PresenceBucket(parts_.options.space);
   options.on_error = parts_.on_error;
   options.on_entry = [this](const BucketEntry& entry) {
-    if (entry.deleted) {
-      if (const auto event = parts_.roster.Remove(entry.key)) parts_.on_presence(*event);
-      return;
-    }
+    if (entry.deleted) return told_roster_.Remove(entry.key);
     absl::StatusOr<Presence> presence = DecodePresence(entry.payload);
     if (!presence.ok()) {
       return parts_.on_error(Annotate(presence.status(), fmt::format("presence record {}", entry.key)));
     }
-    const auto event = parts_.roster.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
-    if (event.has_value()) parts_.on_presence(*event);
+    told_roster_.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
   };
   MW_ASSIGN_OR_RETURN(presence_watch_, BucketWatch::Start(parts_.connection, parts_.api, std::move(options)));
   return absl::OkStatus();
@@ -203,7 +200,7 @@ void Session::RunTimers() {
     }
     if (now >= next_check) {
       next_check = now + step;
-      Sweep(now);
+      told_roster_.Sweep(now);
       CheckPulls(now);
       CheckDurables();
     }
@@ -236,10 +233,6 @@ void Session::RaiseFloors() {
   raise(parts_.chat_floor, ChatStream(options.space), ChatDurable(options.card.id),
         parts_.membership.durable_created());
   raise(parts_.dm_floor, DmStream(options.space), DmDurable(options.card.id), inbox_created_);
-}
-
-void Session::Sweep(TimePoint now) {
-  for (const PresenceEvent& event : parts_.roster.Sweep(now)) parts_.on_presence(event);
 }
 
 void Session::CheckPulls(TimePoint now) {

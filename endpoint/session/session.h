@@ -32,6 +32,7 @@
 #include "endpoint/session/pull_loop.h"
 #include "endpoint/session/roster.h"
 #include "endpoint/session/settled_floor.h"
+#include "endpoint/session/told_roster.h"
 
 namespace meshwarden {
 
@@ -52,7 +53,7 @@ struct SessionParts {
   SettledFloor& dm_floor;
   // Of the chat, direct messages and tasks: what was pulled and not yet handled.
   std::array<std::shared_ptr<Backlog>, 3> backlogs;
-  // Both must be brief.
+  // Both must be brief. The first is called under a lock (see ToldRoster): all it may do is post.
   std::function<void(const PresenceEvent&)> on_presence;
   std::function<void(const absl::Status&)> on_error;
 };
@@ -92,7 +93,6 @@ class Session {
   void RunTimers();
   void Heartbeat();
   void RaiseFloors();
-  void Sweep(TimePoint now);
   void CheckPulls(TimePoint now);
   void CheckDurables();
 
@@ -102,6 +102,7 @@ class Session {
   void AwaitBackfillWanted(bool settled);
 
   const SessionParts parts_;
+  ToldRoster told_roster_;
   std::unique_ptr<BucketWatch> presence_watch_;
   std::unique_ptr<BucketWatch> channel_watch_;
   std::atomic<bool> cancelled_{false};
