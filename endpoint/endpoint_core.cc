@@ -259,7 +259,6 @@ void EndpointCore::Stop() {
   if (session != nullptr) session->Cancel();
   events_.Drop();
   services_.Drop();
-  own_presence_.SetStatus(PresenceStatus::kOffline);
   if (connection != nullptr) SayGoodbye(*connection);
   session.reset();
   const TimePoint grace = std::chrono::steady_clock::now() + kStopStep;
@@ -273,8 +272,10 @@ void EndpointCore::Stop() {
   changed_.NotifyAll();
 }
 
-// A broker that does not answer, or can't be reached, finds out by itself.
+// A broker that does not answer, or can't be reached, finds out by itself. An endpoint is never started
+// again, so what a call that was under way still sets is not to be heard any more.
 void EndpointCore::SayGoodbye(Connection& connection) {
+  own_presence_.End();
   if (options_.register_presence) (void)own_presence_.Publish(connection, kStopStep);
 }
 

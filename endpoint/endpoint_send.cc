@@ -154,6 +154,8 @@ absl::Status EndpointCore::SendAck(std::string_view reply, std::string_view verb
 absl::Status EndpointCore::PublishPresence(const std::function<void(OwnPresence&)>& change) {
   MW_RETURN_IF_ERROR(CheckLive());
   change(own_presence_);
+  // A stop meanwhile has the last word.
+  MW_RETURN_IF_ERROR(CheckLive());
   if (!options_.register_presence) return absl::OkStatus();
   return own_presence_.Publish(wire_->connection, options_.request_timeout);
 }

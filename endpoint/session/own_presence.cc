@@ -24,12 +24,18 @@ OwnPresence::OwnPresence(std::string space, Card card)
 
 void OwnPresence::SetStatus(PresenceStatus status) {
   MutexLock lock(mutex_);
-  status_ = status;
+  if (!ended_) status_ = status;
 }
 
 void OwnPresence::SetActivity(std::optional<std::string> activity) {
   MutexLock lock(mutex_);
-  activity_ = std::move(activity);
+  if (!ended_) activity_ = std::move(activity);
+}
+
+void OwnPresence::End() {
+  MutexLock lock(mutex_);
+  status_ = PresenceStatus::kOffline;
+  ended_ = true;
 }
 
 void OwnPresence::PublishAsync(Connection& connection, std::chrono::milliseconds timeout,

@@ -20,6 +20,8 @@ class OwnPresence {
 
   void SetStatus(PresenceStatus status);
   void SetActivity(std::optional<std::string> activity);
+  // Offline for good: what is set afterwards has no effect, so no goodbye says anything else.
+  void End();
 
   // Writes the record as it is now, and waits for the broker's word.
   absl::Status Publish(Connection& connection, std::chrono::milliseconds timeout);
@@ -36,6 +38,7 @@ class OwnPresence {
   Mutex mutex_;
   PresenceStatus status_ MW_GUARDED_BY(mutex_) = PresenceStatus::kIdle;
   std::optional<std::string> activity_ MW_GUARDED_BY(mutex_);
+  bool ended_ MW_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace meshwarden

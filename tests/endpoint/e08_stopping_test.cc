@@ -67,6 +67,29 @@ TEST_P(StoppingTest, E8_TheLastRecordSaysOffline) {
       milliseconds(300)));
 }
 
+TEST_P(StoppingTest, E8_NothingThatIsSetMeanwhileComesAfterTheGoodbye) {
+  for (int round = 0; round < 10; ++round) {
+    MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+    std::vector<std::thread> threads;
+    Collector<absl::Status> ended;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        absl::Status status;
+        while (status.ok()) status = ada->endpoint->SetStatus(PresenceStatus::kWorking);
+        ended.Add(status);
+      });
+    }
+    ASSERT_TRUE(Eventually([&] {
+      const auto now = space_->PresenceOf(ada->endpoint->id());
+      return now.ok() && now->status == PresenceStatus::kWorking;
+    }));
+    ada->endpoint->Stop();
+    for (std::thread& thread : threads) thread.join();
+    ExpectOffline(ada->endpoint->id());
+    EXPECT_THAT(ended.Await(4), ::testing::Each(StatusIs(absl::StatusCode::kFailedPrecondition)));
+  }
+}
+
 TEST_P(StoppingTest, E8_StopIsIdempotentAndQuick) {
   MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
   const auto begin = steady_clock::now();
