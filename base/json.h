@@ -36,7 +36,7 @@ absl::StatusOr<Json> ParseJsonObject(std::string_view text, const JsonLimits& li
 std::string DumpJson(const Json& value);
 
 // Fields of an object. A required one that is missing or of another type is InvalidArgument naming `key`; an
-// optional one may be missing, but not of another type.
+// optional one may be missing, but not of another type, nor null.
 absl::StatusOr<std::string> RequiredString(const Json& object, const char* key);
 absl::StatusOr<std::optional<std::string>> OptionalString(const Json& object, const char* key);
 absl::StatusOr<std::int64_t> RequiredInteger(const Json& object, const char* key);

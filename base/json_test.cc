@@ -71,6 +71,9 @@ TEST(Fields, MissingAndMistypedOnesAreTold) {
   EXPECT_THAT(RequiredString(object, "n"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"n\"")));
   EXPECT_EQ(*OptionalString(object, "absent"), std::nullopt);
   EXPECT_THAT(*OptionalString(object, "s"), Optional(std::string("x")));
+  MW_ASSERT_OK_AND_ASSIGN(const Json null, ParseJson(R"({"s":null})", kSmall));
+  EXPECT_THAT(OptionalString(null, "s"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(OptionalStrings(null, "s"), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(*RequiredInteger(object, "n"), 3);
   EXPECT_THAT(OptionalStrings(object, "l"), StatusIs(absl::StatusCode::kInvalidArgument));
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
 
 namespace meshwarden {
@@ -23,7 +24,7 @@ absl::StatusOr<ControlRequest> DecodeRequestFields(const Json& object) {
   if (request.op.empty() || request.op.size() > kMaxOpBytes) {
     return absl::InvalidArgumentError(fmt::format("field \"op\" must have 1 to {} bytes", kMaxOpBytes));
   }
-  if (const auto args = object.find("args"); args != object.end()) {
+  if (const Json* args = GivenField(object, "args"); args != nullptr) {
     if (!args->is_object()) return absl::InvalidArgumentError("field \"args\" must be an object");
     request.args = *args;
   }
@@ -39,9 +40,9 @@ absl::StatusOr<ControlReply> DecodeReplyFields(std::string_view payload) {
   }
   ControlReply reply;
   reply.ok = ok->get<bool>();
-  if (const auto data = object.find("data"); data != object.end()) reply.data = *data;
-  MW_ASSIGN_OR_RETURN(const std::optional<std::string> error, OptionalString(object, "error"));
-  MW_ASSIGN_OR_RETURN(const std::optional<std::string> code, OptionalString(object, "code"));
+  if (const Json* data = GivenField(object, "data"); data != nullptr) reply.data = *data;
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> error, GivenString(object, "error"));
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> code, GivenString(object, "code"));
   reply.error = error.value_or("");
   reply.code = code.value_or("");
   reply.unknown = UnknownFields(object, {"ok", "data", "error", "code"});

@@ -1,6 +1,7 @@
 // Control requests and replies: what an agent asks of the manager, and what it hears.
 //
-// Unknown fields are kept and ignored. Decoding is strict about what it uses and bounded before it parses.
+// Unknown fields are kept and ignored; an optional field that is null counts as absent. Decoding is strict
+// about what it uses and bounded before it parses.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -55,7 +56,7 @@ struct ControlReply {
   static ControlReply Error(std::string code, std::string error);
 };
 
-// `ok` must be true or false, `error` and `code` strings where they are there.
+// `ok` must be true or false, `error` and `code` strings where they are given.
 absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload);
 std::string EncodeControlReply(const ControlReply& reply);
 

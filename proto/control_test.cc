@@ -36,6 +36,15 @@ TEST(ControlRequestTest, AbsentArgsAreEmpty) {
   EXPECT_EQ(EncodeControlRequest(request), R"({"op":"whoami","from":{"id":"UA"}})");
 }
 
+TEST(ControlRequestTest, ArgsThatAreNullAreNotThere) {
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(WithArgs("null")));
+  EXPECT_TRUE(request.args.is_object());
+  EXPECT_TRUE(request.args.empty());
+  EXPECT_EQ(EncodeControlRequest(request), R"({"op":"x","from":{"id":"UA"}})");
+  EXPECT_THAT(DecodeControlRequest(R"({"op":null,"from":{"id":"UA"}})"),
+              StatusIs(kInvalid, HasSubstr("\"op\"")));
+}
+
 TEST(ControlRequestTest, UnknownFieldsAreKept) {
   constexpr std::string_view kText = R"({"op":"x","from":{"id":"UA","y":1},"later":{"z":[true]}})";
   MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(kText));
@@ -50,7 +59,7 @@ TEST(ControlRequestTest, MissingAndOddFieldsAreNamed) {
               StatusIs(kInvalid, "control request: field \"op\" must be a string"));
   EXPECT_THAT(DecodeControlRequest(R"({"op":["x"],"from":{"id":"UA"}})"),
               StatusIs(kInvalid, HasSubstr("\"op\"")));
-  for (const char* args : {"null", "[]", "\"a\"", "7", "false"}) {
+  for (const char* args : {"[]", "\"a\"", "7", "false"}) {
     EXPECT_THAT(DecodeControlRequest(WithArgs(args)),
                 StatusIs(kInvalid, "control request: field \"args\" must be an object"));
   }
@@ -124,6 +133,14 @@ TEST(ControlReplyTest, ReplyOfAPeerHasNoCode) {
   EXPECT_EQ(reply.code, "");
   EXPECT_EQ(reply.error, "no");
   EXPECT_EQ(reply.unknown.dump(), R"({"x":1})");
+}
+
+TEST(ControlReplyTest, OptionalFieldsThatAreNullAreNotThere) {
+  MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply,
+                          DecodeControlReply(R"({"ok":true,"data":null,"error":null,"code":null})"));
+  EXPECT_EQ(reply, ControlReply::Ok({}));
+  EXPECT_EQ(EncodeControlReply(reply), R"({"ok":true})");
+  EXPECT_THAT(DecodeControlReply(R"({"ok":null})"), StatusIs(kInvalid, HasSubstr("\"ok\"")));
 }
 
 TEST(ControlReplyTest, OddRepliesAreRefused) {

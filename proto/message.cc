@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
 #include "proto/uuid.h"
 
@@ -33,7 +34,7 @@ const char* KeyOf(Delivery delivery) {
 absl::StatusOr<Destination> DecodeDestination(const Json& object) {
   std::optional<Destination> found;
   for (Delivery delivery : {Delivery::kChannel, Delivery::kDm, Delivery::kAnycast}) {
-    MW_ASSIGN_OR_RETURN(std::optional<std::string> name, OptionalString(object, KeyOf(delivery)));
+    MW_ASSIGN_OR_RETURN(std::optional<std::string> name, GivenString(object, KeyOf(delivery)));
     if (!name) continue;
     if (found) return Wrong("only one of the fields \"channel\", \"to\" and \"toService\" may be there");
     if (name->empty()) return Wrong(fmt::format("field \"{}\" must not be empty", KeyOf(delivery)));
@@ -82,11 +83,11 @@ absl::StatusOr<MeshMessage> DecodeFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(message.from, DecodeSender(object));
   if (message.from.name.empty()) return Wrong("field \"from\": field \"name\" must not be empty");
   MW_ASSIGN_OR_RETURN(message.destination, DecodeDestination(object));
-  MW_ASSIGN_OR_RETURN(auto mentions, OptionalStrings(object, "mentions"));
+  MW_ASSIGN_OR_RETURN(auto mentions, GivenStrings(object, "mentions"));
   if (mentions) message.mentions = *std::move(mentions);
   MW_ASSIGN_OR_RETURN(message.parts, DecodeParts(object));
-  MW_ASSIGN_OR_RETURN(message.reply_to, OptionalString(object, "replyTo"));
-  MW_ASSIGN_OR_RETURN(message.context_id, OptionalString(object, "contextId"));
+  MW_ASSIGN_OR_RETURN(message.reply_to, GivenString(object, "replyTo"));
+  MW_ASSIGN_OR_RETURN(message.context_id, GivenString(object, "contextId"));
   message.unknown = UnknownFields(object, {"id", "ts", "space", "from", "channel", "to", "toService",
                                            "mentions", "parts", "replyTo", "contextId"});
   return message;

@@ -1,7 +1,7 @@
 // What endpoints say to each other: a delivery message and its parts.
 //
-// Decoding is bounded before it parses and strict about the fields it knows. Fields and kinds of parts that
-// it does not know are kept and go out again on encoding.
+// Decoding is bounded before it parses and strict about the fields it knows; an optional one that is null
+// counts as absent. Fields and kinds of parts that it does not know are kept and go out again on encoding.
 #pragma once
 
 #include <absl/status/statusor.h>

@@ -72,7 +72,7 @@ TEST(MessageTest, DestinationMustBeExactlyOne) {
   ExpectRefused("to", "\"UB\"", "only one of the fields");
   ExpectRefused("toService", "\"r\"", "only one of the fields");
   ExpectRefused("channel", "\"\"", "field \"channel\" must not be empty");
-  ExpectRefused("to", "null", "field \"to\" must be a string");
+  ExpectRefused("channel", "null", "one of the fields \"channel\", \"to\" and \"toService\" must be there");
 }
 
 TEST(MessageTest, IdMustBeAUuid) {
@@ -92,6 +92,32 @@ TEST(MessageTest, MissingAndOddFieldsAreNamed) {
   ExpectRefused("mentions", "[1]", "field \"mentions\" must be a list of strings");
   ExpectRefused("replyTo", "7", "field \"replyTo\"");
   ExpectRefused("contextId", "{}", "field \"contextId\"");
+}
+
+TEST(MessageTest, OptionalFieldsThatAreNullAreNotThere) {
+  Json object = Json::parse(kMulticast);
+  for (const char* key : {"mentions", "replyTo", "contextId", "to", "toService"}) object[key] = nullptr;
+  object["from"]["role"] = nullptr;
+  object["later"] = nullptr;
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage message, DecodeMessage(object.dump()));
+  EXPECT_THAT(message.mentions, IsEmpty());
+  EXPECT_EQ(message.from.role, std::nullopt);
+  EXPECT_EQ(message.reply_to, std::nullopt);
+  EXPECT_EQ(message.context_id, std::nullopt);
+  EXPECT_EQ(message.destination, (Destination{Delivery::kChannel, "general"}));
+  for (const char* key : {"mentions", "replyTo", "contextId", "to", "toService"}) object.erase(key);
+  object["from"].erase("role");
+  EXPECT_EQ(EncodeMessage(message), object.dump());
+}
+
+TEST(MessageTest, RequiredFieldsThatAreNullAreRefused) {
+  for (const char* key : {"id", "ts", "space", "from", "parts"}) {
+    ExpectRefused(key, "null", std::string("field \"") + key + "\"");
+  }
+  ExpectRefused("from", R"({"id":null,"name":"a"})", "field \"id\" must be a string");
+  ExpectRefused("from", R"({"id":"UA","name":null})", "field \"name\" must not be empty");
+  ExpectRefused("mentions", "[null]", "field \"mentions\" must be a list of strings");
+  ExpectRefused("parts", R"([{"kind":"text","text":null}])", "field \"text\" must be a string");
 }
 
 TEST(MessageTest, OddPartsAreNamed) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
 
 namespace meshwarden {
@@ -31,10 +32,10 @@ absl::StatusOr<std::string> RequiredNonEmptyString(const Json& object, const cha
   return text;
 }
 
-// The field `key` as it is, null if it is missing; it must be of the type of `example`.
-absl::StatusOr<Json> OptionalContainer(const Json& object, const char* key, const Json& example) {
-  const auto found = object.find(key);
-  if (found == object.end()) return Json();
+// The field `key` as it is, null if it is not given; it must be of the type of `example`.
+absl::StatusOr<Json> GivenContainer(const Json& object, const char* key, const Json& example) {
+  const Json* found = GivenField(object, key);
+  if (found == nullptr) return Json();
   if (found->type() != example.type()) {
     return absl::InvalidArgumentError(fmt::format("field \"{}\" must be an {}", key, example.type_name()));
   }
@@ -45,14 +46,14 @@ absl::StatusOr<Card> DecodeCard(const Json& object) {
   Card card;
   MW_ASSIGN_OR_RETURN(card.id, RequiredNonEmptyString(object, "id"));
   MW_ASSIGN_OR_RETURN(card.name, RequiredNonEmptyString(object, "name"));
-  MW_ASSIGN_OR_RETURN(card.role, OptionalString(object, "role"));
+  MW_ASSIGN_OR_RETURN(card.role, GivenString(object, "role"));
   MW_ASSIGN_OR_RETURN(card.kind, DecodeEnum(object, "kind", {CardKind::kAgent, CardKind::kEndpoint}));
-  MW_ASSIGN_OR_RETURN(card.description, OptionalString(object, "description"));
-  MW_ASSIGN_OR_RETURN(auto tags, OptionalStrings(object, "tags"));
+  MW_ASSIGN_OR_RETURN(card.description, GivenString(object, "description"));
+  MW_ASSIGN_OR_RETURN(auto tags, GivenStrings(object, "tags"));
   if (tags) card.tags = *std::move(tags);
-  MW_ASSIGN_OR_RETURN(card.skills, OptionalContainer(object, "skills", Json::array()));
-  MW_ASSIGN_OR_RETURN(card.meta, OptionalContainer(object, "meta", Json::object()));
-  MW_ASSIGN_OR_RETURN(card.protocol_version, OptionalString(object, "protocolVersion"));
+  MW_ASSIGN_OR_RETURN(card.skills, GivenContainer(object, "skills", Json::array()));
+  MW_ASSIGN_OR_RETURN(card.meta, GivenContainer(object, "meta", Json::object()));
+  MW_ASSIGN_OR_RETURN(card.protocol_version, GivenString(object, "protocolVersion"));
   card.unknown = UnknownFields(
       object, {"id", "name", "role", "kind", "description", "tags", "skills", "meta", "protocolVersion"});
   return card;
@@ -86,7 +87,7 @@ absl::StatusOr<Presence> DecodeFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(presence.status, DecodeEnum(object, "status",
                                                   {PresenceStatus::kIdle, PresenceStatus::kWaiting,
                                                    PresenceStatus::kWorking, PresenceStatus::kOffline}));
-  MW_ASSIGN_OR_RETURN(presence.activity, OptionalString(object, "activity"));
+  MW_ASSIGN_OR_RETURN(presence.activity, GivenString(object, "activity"));
   MW_ASSIGN_OR_RETURN(presence.ts, DecodeTimestamp(object));
   presence.unknown = UnknownFields(object, {"card", "status", "activity", "ts"});
   return presence;

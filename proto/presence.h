@@ -1,6 +1,7 @@
 // Who is there: the record that an endpoint keeps under its id in the presence bucket.
 //
-// Decoding is bounded before it parses and strict about the fields it knows; others are kept.
+// Decoding is bounded before it parses and strict about the fields it knows, of which an optional one that
+// is null counts as absent; others are kept.
 #pragma once
 
 #include <absl/status/statusor.h>

@@ -68,6 +68,33 @@ TEST(PresenceTest, MissingAndOddFieldsAreNamed) {
   ExpectRefused({{"ts", "now"}}, R"(field "ts")");
 }
 
+TEST(PresenceTest, OptionalFieldsThatAreNullAreNotThere) {
+  Json object = Json::parse(kIdle);
+  object["activity"] = nullptr;
+  for (const char* key : {"role", "description", "tags", "skills", "meta", "protocolVersion"}) {
+    object["card"][key] = nullptr;
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const Presence presence, DecodePresence(object.dump()));
+  EXPECT_EQ(presence.activity, std::nullopt);
+  EXPECT_EQ(presence.card.role, std::nullopt);
+  EXPECT_TRUE(presence.card.tags.empty());
+  EXPECT_EQ(EncodePresence(presence),
+            R"({"card":{"id":"UA","name":"alice","kind":"agent"},"status":"idle","ts":1795408153394})");
+}
+
+TEST(PresenceTest, RequiredFieldsThatAreNullAreRefused) {
+  for (const char* key : {"card", "status", "ts"}) {
+    Json object = Json::parse(kIdle);
+    object[key] = nullptr;
+    EXPECT_THAT(DecodePresence(object.dump()), StatusIs(kInvalid, HasSubstr(key)));
+  }
+  for (const char* key : {"id", "name", "kind"}) {
+    Json object = Json::parse(kIdle);
+    object["card"][key] = nullptr;
+    EXPECT_THAT(DecodePresence(object.dump()), StatusIs(kInvalid, HasSubstr(key)));
+  }
+}
+
 TEST(PresenceTest, SizeIsBounded) {
   EXPECT_THAT(DecodePresence(std::string(kMaxPresenceBytes + 1, ' ')),
               StatusIs(kInvalid, HasSubstr("65536")));

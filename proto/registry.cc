@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "proto/duration.h"
+#include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
 #include "proto/utf8.h"
 
@@ -12,17 +13,17 @@ namespace {
 
 constexpr JsonLimits kLimits = {.max_bytes = kMaxRegistryBytes, .max_depth = 16, .max_values = 1024};
 
-absl::StatusOr<std::optional<bool>> OptionalBool(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end()) return std::nullopt;
+absl::StatusOr<std::optional<bool>> GivenBool(const Json& object, const char* key) {
+  const Json* found = GivenField(object, key);
+  if (found == nullptr) return std::nullopt;
   if (!found->is_boolean()) {
     return absl::InvalidArgumentError(fmt::format("field \"{}\" must be true or false", key));
   }
   return found->get<bool>();
 }
 
-absl::StatusOr<std::optional<ReplayWindow>> OptionalWindow(const Json& object) {
-  MW_ASSIGN_OR_RETURN(const std::optional<std::string> text, OptionalString(object, "replayWindow"));
+absl::StatusOr<std::optional<ReplayWindow>> GivenWindow(const Json& object) {
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> text, GivenString(object, "replayWindow"));
   if (!text) return std::nullopt;
   absl::StatusOr<ReplayWindow> window = ReplayWindow::Parse(*text);
   if (!window.ok()) return Annotate(window.status(), "field \"replayWindow\"");
@@ -39,10 +40,10 @@ absl::Status CheckLength(const std::optional<std::string>& text, std::string_vie
 absl::StatusOr<ChannelConfig> DecodeConfigFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
   ChannelConfig config;
-  MW_ASSIGN_OR_RETURN(config.replay, OptionalBool(object, "replay"));
-  MW_ASSIGN_OR_RETURN(config.replay_window, OptionalWindow(object));
-  MW_ASSIGN_OR_RETURN(config.description, OptionalString(object, "description"));
-  MW_ASSIGN_OR_RETURN(config.instructions, OptionalString(object, "instructions"));
+  MW_ASSIGN_OR_RETURN(config.replay, GivenBool(object, "replay"));
+  MW_ASSIGN_OR_RETURN(config.replay_window, GivenWindow(object));
+  MW_ASSIGN_OR_RETURN(config.description, GivenString(object, "description"));
+  MW_ASSIGN_OR_RETURN(config.instructions, GivenString(object, "instructions"));
   MW_RETURN_IF_ERROR(ValidateChannelConfig(config));
   config.unknown = UnknownFields(object, {"replay", "replayWindow", "description", "instructions"});
   return config;
@@ -51,8 +52,8 @@ absl::StatusOr<ChannelConfig> DecodeConfigFields(std::string_view payload) {
 absl::StatusOr<ChannelDefaults> DecodeDefaultsFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
   ChannelDefaults defaults;
-  MW_ASSIGN_OR_RETURN(defaults.replay, OptionalBool(object, "replay"));
-  MW_ASSIGN_OR_RETURN(defaults.replay_window, OptionalWindow(object));
+  MW_ASSIGN_OR_RETURN(defaults.replay, GivenBool(object, "replay"));
+  MW_ASSIGN_OR_RETURN(defaults.replay_window, GivenWindow(object));
   defaults.unknown = UnknownFields(object, {"replay", "replayWindow"});
   return defaults;
 }

@@ -1,8 +1,8 @@
 // What a space says about its channels: one record for each channel, and one of defaults for all of them, in
 // the channels bucket.
 //
-// Decoding is bounded before it parses and strict about the fields it knows; others are kept. What is too
-// long or unreadable is refused, never cut or clamped.
+// Decoding is bounded before it parses and strict about the fields it knows, of which one that is null
+// counts as absent; others are kept. What is too long or unreadable is refused, never cut or clamped.
 #pragma once
 
 #include <absl/status/status.h>

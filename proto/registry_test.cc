@@ -60,10 +60,20 @@ TEST(RegistryTest, TextsAreBoundedInUtf16Units) {
 TEST(RegistryTest, OddFieldsAreNamed) {
   EXPECT_THAT(DecodeChannelConfig(R"({"replay":"yes"})"),
               StatusIs(kInvalid, "channel record: field \"replay\" must be true or false"));
-  EXPECT_THAT(DecodeChannelConfig(R"({"replay":null})"), StatusIs(kInvalid, HasSubstr("\"replay\"")));
   EXPECT_THAT(DecodeChannelConfig(R"({"instructions":7})"),
               StatusIs(kInvalid, HasSubstr("\"instructions\"")));
   EXPECT_THAT(DecodeChannelDefaults("[]"), StatusIs(kInvalid, HasSubstr("not an object")));
+}
+
+TEST(RegistryTest, FieldsThatAreNullAreNotThere) {
+  MW_ASSERT_OK_AND_ASSIGN(
+      const ChannelConfig config,
+      DecodeChannelConfig(
+          R"({"replay":null,"replayWindow":null,"description":null,"instructions":null,"later":null})"));
+  EXPECT_EQ(EncodeChannelConfig(config), R"({"later":null})");
+  MW_ASSERT_OK_AND_ASSIGN(const ChannelDefaults defaults,
+                          DecodeChannelDefaults(R"({"replay":null,"replayWindow":null})"));
+  EXPECT_EQ(EncodeChannelDefaults(defaults), "{}");
 }
 
 TEST(RegistryTest, SizeIsBounded) {

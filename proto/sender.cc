@@ -1,6 +1,7 @@
 #include "proto/sender.h"
 
 #include "base/status.h"
+#include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
 
 namespace meshwarden {
@@ -10,9 +11,9 @@ absl::StatusOr<Sender> DecodeFields(const Json& from) {
   Sender sender;
   MW_ASSIGN_OR_RETURN(sender.id, RequiredString(from, "id"));
   if (sender.id.empty()) return absl::InvalidArgumentError("field \"id\" must not be empty");
-  MW_ASSIGN_OR_RETURN(const std::optional<std::string> name, OptionalString(from, "name"));
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> name, GivenString(from, "name"));
   sender.name = name.value_or("");
-  MW_ASSIGN_OR_RETURN(sender.role, OptionalString(from, "role"));
+  MW_ASSIGN_OR_RETURN(sender.role, GivenString(from, "role"));
   sender.unknown = UnknownFields(from, {"id", "name", "role"});
   return sender;
 }

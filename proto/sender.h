@@ -24,7 +24,7 @@ struct Sender {
 };
 
 // The sender that stands under "from" in `object`: it must be an object with a non-empty string `id`, and
-// strings where it has `name` and `role`. InvalidArgument names the field that is not so.
+// strings where `name` and `role` are given (null is not). InvalidArgument names the field that is not so.
 absl::StatusOr<Sender> DecodeSender(const Json& object);
 // Whether `object` says that it is from `id`: "from" is an object and its "id" is exactly that, whatever else
 // is wrong with it. Nothing is from an empty id.

@@ -53,8 +53,18 @@ TEST(SenderTest, FieldsOfOtherTypesAreRefused) {
               StatusIs(kInvalid, "field \"from\": field \"id\" must not be empty"));
   EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":"UA","name":7}})")),
               StatusIs(kInvalid, "field \"from\": field \"name\" must be a string"));
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":"UA","role":null}})")),
+  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":"UA","role":[]}})")),
               StatusIs(kInvalid, "field \"from\": field \"role\" must be a string"));
+  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":null}})")),
+              StatusIs(kInvalid, "field \"from\": field \"id\" must be a string"));
+}
+
+TEST(SenderTest, NameAndRoleThatAreNullAreNotThere) {
+  const Json object = Json::parse(R"({"from":{"id":"UA","name":null,"role":null,"x":null}})");
+  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, DecodeSender(object));
+  EXPECT_EQ(sender.name, "");
+  EXPECT_EQ(sender.role, std::nullopt);
+  EXPECT_EQ(EncodeSender(sender).dump(), R"({"id":"UA","x":null})");
 }
 
 }  // namespace

@@ -161,6 +161,11 @@ TEST_F(JobTest, ListsThatAreNoneAreRefused) {
     EXPECT_FALSE(reply.ok);
     EXPECT_EQ(reply.error, error) << args;
   }
+  // Arguments that are null are arguments that are not there.
+  MW_ASSERT_OK_AND_ASSIGN(
+      const ControlReply none,
+      SendRaw(bob, fmt::format(R"({{"op":"setChannels","args":null,"from":{{"id":"{}"}}}})", bob.id)));
+  EXPECT_EQ(none.error, error);
   EXPECT_EQ(*mesh_->FiltersOf(bob.id), FiltersFor({"general"}));
 }
 
