@@ -126,7 +126,10 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   absl::StatusOr<MeshMessage> Send(Destination destination, absl::StatusOr<std::string> subject,
                                    Content content);
   absl::Status Publish(const std::string& subject, const MeshMessage& message);
+  // Waits a moment, and while reconnecting; false if there can be no other attempt before `deadline`.
+  bool AwaitNextAttempt(TimePoint deadline);
   absl::StatusOr<bool> MayReplay(std::string_view channel);
+  void WakeBackfill();
   absl::StatusOr<bool> HasDropped(const std::string& subject, std::uint64_t since_seq);
 
   const EndpointOptions options_;
@@ -147,6 +150,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   std::atomic<std::size_t> presence_waiting_{0};
   std::atomic<bool> roster_waiting_{false};
   std::atomic<bool> cancelled_{false};  // set by Stop
+  // Of the chat, direct messages and tasks: the stream has stored something that was sent from here.
+  std::array<std::atomic<bool>, 3> published_{};
 
   // Set while Start runs, before anybody may use them; constant from then on. The wire is changed under
   // mutex_.

@@ -41,6 +41,14 @@ bool IsPlain(const Content& content) {
   return content.message_id.empty();
 }
 
+// An attempt that ended so may have stored the message: nothing was heard of it, or the connection was closed
+// meanwhile.
+bool MayBeStored(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) return true;
+  if (absl::IsUnavailable(status)) return !IsNoResponders(status);
+  return absl::IsFailedPrecondition(status) && !JsErrorCode(status).has_value();
+}
+
 ControlReply Serve(const Endpoint::ControlFunction& handler, const ControlRequest& request) {
   try {
     absl::StatusOr<Json> data = handler(request);
@@ -116,7 +124,7 @@ absl::StatusOr<MeshMessage> EndpointCore::Send(Destination destination, absl::St
 }
 
 // A publish whose acknowledgement was lost is sent again under the same id, on the next connection if need
-// be: the stream stores it once.
+// be: the stream stores it once. What a later attempt is told says nothing of one that was not answered.
 absl::Status EndpointCore::Publish(const std::string& subject, const MeshMessage& message) {
   const std::string payload = EncodeMessage(message);
   if (payload.size() > kMaxMessageBytes) {
@@ -124,23 +132,38 @@ absl::Status EndpointCore::Publish(const std::string& subject, const MeshMessage
         fmt::format("the message takes {} bytes; at most {} are allowed", payload.size(), kMaxMessageBytes));
   }
   MW_RETURN_IF_ERROR(CheckLive());
+  std::atomic<bool>& stream_was_there = published_[static_cast<std::size_t>(message.destination.delivery)];
   const TimePoint deadline = std::chrono::steady_clock::now() + options_.publish_timeout;
+  absl::Status unknown;  // of the last attempt that may have stored it
   while (true) {
-    const absl::Status status = wire_->api.PublishMessage(subject, payload, message.id).status();
+    absl::Status status = wire_->api.PublishMessage(subject, payload, message.id).status();
+    if (status.ok()) {
+      stream_was_there = true;
+      return status;
+    }
+    if (MayBeStored(status)) unknown = status;
+    bool again = MayBeStored(status);
     if (IsNoResponders(status)) {
-      return absl::NotFoundError(
+      // A cluster that elects the stream's leader says so too.
+      again = stream_was_there || !unknown.ok();
+      status = absl::NotFoundError(
           fmt::format("no stream stores {}: is the space \"{}\" set up?", subject, options_.space));
     }
-    if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
-    {
-      MutexLock lock(mutex_);
-      const TimePoint next = std::min(deadline, std::chrono::steady_clock::now() + kPublishPause);
-      if (state_ == State::kBound) changed_.WaitUntil(mutex_, next);
-    }
-    if (std::chrono::steady_clock::now() >= deadline || !AwaitLive(deadline).ok()) {
-      return Annotate(status, fmt::format("whether message {} was stored is not known", message.id));
-    }
+    if (again && AwaitNextAttempt(deadline)) continue;
+    if (unknown.ok()) return status;
+    std::string context = fmt::format("whether message {} was stored is not known", message.id);
+    if (status != unknown) context += fmt::format(" (sent again: {})", MessageOf(status));
+    return Annotate(unknown, context);
   }
+}
+
+bool EndpointCore::AwaitNextAttempt(TimePoint deadline) {
+  {
+    MutexLock lock(mutex_);
+    const TimePoint next = std::min(deadline, std::chrono::steady_clock::now() + kPublishPause);
+    if (state_ == State::kBound) changed_.WaitUntil(mutex_, next);
+  }
+  return std::chrono::steady_clock::now() < deadline && AwaitLive(deadline).ok();
 }
 
 absl::Status EndpointCore::SendAck(std::string_view reply, std::string_view verb) {

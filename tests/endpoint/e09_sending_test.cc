@@ -1,20 +1,29 @@
 // E9: multicast, unicast and anycast.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/status_matchers.h"
+#include "endpoint/privileged.h"
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kMessageId[] = "7c1f0f6e-58a5-4c0f-9a51-0d0d3d8c2f10";
 
@@ -193,6 +202,89 @@ TEST(Sending, E9_AChannelThatThePolicyDoesNotGrantIsDenied) {
   EXPECT_THAT(denied, StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(".ops")));
   EXPECT_TRUE(absl::IsPermissionDenied(denied.status()));
   EXPECT_THAT(narrow->endpoint->Multicast(Text("x"), "general"), IsOk());
+}
+
+// An endpoint that only sends, to a test that answers in the place of the stream.
+class AnsweredTest : public BothModes {
+ protected:
+  void SetUp() override {
+    BothModes::SetUp();
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("ada"));
+    options.receive = false;
+    options.request_timeout = std::chrono::milliseconds(300);
+    options.publish_timeout = std::chrono::milliseconds(3000);
+    MW_ASSERT_OK_AND_ASSIGN(ada_, space_->Enter(std::move(options)));
+  }
+  void DeleteStream() {
+    MW_ASSERT_OK_AND_ASSIGN(const NatsMessage deleted,
+                            space_->root().Request("$JS.API.STREAM.DELETE.CHAT_main", "", kPatience));
+    ASSERT_THAT(deleted.payload, HasSubstr("true"));
+  }
+  // Takes the stream's place: request number N gets answer number N, and none if that is empty.
+  void AnswerWith(std::vector<std::string> answers) {
+    DeleteStream();
+    const auto answer = [this, answers = std::move(answers)](const NatsMessage& message) {
+      const std::size_t number = asked_++;
+      if (number >= answers.size() || answers[number].empty()) return;
+      (void)space_->root().Publish(message.reply, answers[number]);
+    };
+    MW_ASSERT_OK_AND_ASSIGN(subscription_, space_->root().Subscribe("cotal.main.chat.>", "", answer));
+    ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+  }
+
+  std::unique_ptr<Member> ada_;
+  std::atomic<std::size_t> asked_{0};
+  std::unique_ptr<Subscription> subscription_;
+};
+INSTANTIATE_TEST_SUITE_P(, AnsweredTest, kBothModes, kModeName);
+
+constexpr char kRefusal[] = R"({"error":{"code":400,"err_code":10054,"description":"too large"}})";
+
+TEST_P(AnsweredTest, E9_ARefusalTellsNothingOfAnEarlierAttemptThatWasNotAnswered) {
+  AnswerWith({"", kRefusal});
+  Content content = Text("x");
+  content.message_id = kMessageId;
+  EXPECT_THAT(ada_->endpoint->Multicast(content),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       AllOf(HasSubstr(fmt::format("whether message {} was stored is not known", kMessageId)),
+                             HasSubstr("too large"))));
+  EXPECT_EQ(asked_, 2u);
+}
+
+TEST_P(AnsweredTest, E9_ARefusalOfTheFirstAttemptIsTheAnswer) {
+  AnswerWith({kRefusal});
+  EXPECT_THAT(ada_->endpoint->Multicast(Text("x")),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("too large"), Not(HasSubstr("known")))));
+  EXPECT_EQ(asked_, 1u);
+}
+
+TEST_P(AnsweredTest, E9_ThatNobodyStoresItNowTellsNothingOfAnEarlierAttempt) {
+  AnswerWith({""});
+  absl::StatusOr<MeshMessage> sent = absl::UnknownError("not called");
+  std::thread sender([&] { sent = ada_->endpoint->Multicast(Text("x")); });
+  EXPECT_TRUE(Eventually([&] { return asked_ > 0; }));
+  subscription_.reset();
+  EXPECT_THAT(space_->root().Flush(kPatience), IsOk());
+  sender.join();
+  EXPECT_THAT(sent, StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("stored is not known")));
+}
+
+// A cluster that elects the stream's leader answers so for a moment.
+TEST_P(AnsweredTest, E9_AStreamThatWasThereIsWaitedFor) {
+  ASSERT_THAT(ada_->endpoint->Multicast(Text("before")), IsOk());
+  DeleteStream();
+  absl::StatusOr<MeshMessage> sent = absl::UnknownError("not called");
+  std::thread sender([&] { sent = ada_->endpoint->Multicast(Text("meanwhile")); });
+  (void)Eventually([] { return false; }, std::chrono::milliseconds(300));
+  EXPECT_THAT(Privileged(space_->root_api(), "main").CreateSpaceStreams(/*replicas=*/1), IsOk());
+  sender.join();
+  EXPECT_THAT(sent, IsOk());
+  EXPECT_EQ(space_->root_api().GetStream(ChatStream("main"))->messages, 1u);
+  // Not for ever.
+  DeleteStream();
+  EXPECT_THAT(ada_->endpoint->Multicast(Text("after")),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("is the space \"main\" set up?")));
 }
 
 TEST(Sending, E9_WithoutASpaceTheErrorSaysSo) {
