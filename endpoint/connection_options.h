@@ -58,8 +58,8 @@ struct ConnectionOptions {
   std::function<void()> on_unbind;
   // True on every (re)connection, false when it is lost. May be null, as on_error.
   std::function<void(bool connected)> on_state;
-  // What the server reports outside any call: a denied subscription, a slow consumer, a failed rebuild.
-  // Called on two threads, possibly at a time.
+  // What the server reports by itself: a denial (which the request on that subject, if one waits, is told as
+  // well), a slow consumer, a failed rebuild. Called on two threads, possibly at a time.
   std::function<void(const absl::Status&)> on_error;
 };
 

@@ -66,7 +66,8 @@ struct EndpointHandlers {
   std::function<void(const PresenceEvent&)> on_presence;
   // The whole roster, sorted by name, after it changed.
   std::function<void(const std::vector<Presence>&)> on_roster;
-  // Faults outside any call: a denied subject, a message that was refused, a failed attempt to get back.
+  // Faults outside any call: a message that was refused, a failed attempt to get back. Also each denial by
+  // the server, with operation and subject, whether or not a call is told of it.
   std::function<void(const absl::Status&)> on_error;
   // True on each bind, false when the connection is lost or given up for a new one.
   std::function<void(bool connected)> on_connection;

@@ -51,13 +51,12 @@ void NatsConnection::HandleReport(const ConnectionEvents::Report& report) {
   const std::string denied =
       fmt::format("the server does not allow this credential to {} \"{}\"{}",
                   publish ? "publish to" : "subscribe to", violation->subject, violation->cut ? "…" : "");
-  std::vector<ReplyCallback> waiting;
-  if (publish) {
-    waiting = requests_.TakeSubject(violation->subject, violation->cut ? PendingRequests::Match::kPrefix
-                                                                       : PendingRequests::Match::kWhole);
+  TellError(absl::PermissionDeniedError(denied));
+  if (!publish) return;
+  const auto match = violation->cut ? PendingRequests::Match::kPrefix : PendingRequests::Match::kWhole;
+  for (const ReplyCallback& done : requests_.TakeSubject(violation->subject, match)) {
+    done(absl::PermissionDeniedError(denied));
   }
-  if (waiting.empty()) return TellError(absl::PermissionDeniedError(denied));
-  for (const ReplyCallback& done : waiting) done(absl::PermissionDeniedError(denied));
 }
 
 void NatsConnection::TellError(const absl::Status& status) {

@@ -1,8 +1,10 @@
 // E6: what an endpoint tells of the connection, of peers, and of faults.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "base/status_matchers.h"
 #include "proto/names.h"
@@ -122,12 +124,37 @@ TEST_F(DenialTest, E6_ADeniedServiceIsReported) {
   EXPECT_TRUE(ada_->AwaitError("subscribe to \"cotal.main.ctl.clock.*\""));
 }
 
-TEST_F(DenialTest, E6_ADeniedPublishIsToldToItsCallerOnly) {
+TEST_F(DenialTest, E6_ADeniedPublishIsToldToItsCallerAndReported) {
   MW_ASSERT_OK_AND_ASSIGN(const auto narrow, space_->Enter("narrow"));
   const auto sent = narrow->endpoint->Multicast(Text("x"), "ops");
   EXPECT_TRUE(absl::IsPermissionDenied(sent.status())) << sent.status();
-  EXPECT_THAT(std::string(sent.status().message()), HasSubstr("publish to"));
-  EXPECT_THAT(std::string(sent.status().message()), HasSubstr(".ops"));
+  const std::string subject = fmt::format("publish to \"cotal.main.chat.{}.ops\"", narrow->endpoint->id());
+  EXPECT_THAT(std::string(sent.status().message()), HasSubstr(subject));
+  EXPECT_THAT(narrow->errors.Await(1),
+              ElementsAre(StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(subject))));
+}
+
+// What an endpoint does by itself with an agent's credential is all allowed.
+TEST_F(DenialTest, E6_AnAgentsOrdinaryLifeHasNoDenials) {
+  ASSERT_THAT(space_->StartManager(), IsOk());
+  ASSERT_THAT(space_->Post("ops", "history"), IsOk());
+  ASSERT_THAT(ada_->endpoint->JoinChannel("ops"), IsOk());
+  EXPECT_TRUE(ada_->AwaitText("history"));
+  ASSERT_THAT(ada_->endpoint->Multicast(Text("x"), "ops"), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  ASSERT_THAT(ada_->endpoint->Anycast("reviewer", Text("task")), IsOk());
+  ASSERT_THAT(ada_->endpoint->Unicast(bob->endpoint->id(), Text("dm")), IsOk());
+  EXPECT_TRUE(bob->AwaitText("task"));
+  EXPECT_TRUE(bob->AwaitText("dm"));
+  ASSERT_THAT(ada_->endpoint->ChannelHistory("ops", 10), IsOk());
+  ASSERT_THAT(ada_->endpoint->RecallChannel("ops", 0), IsOk());
+  ASSERT_THAT(ada_->endpoint->ListChannels(), IsOk());
+  ASSERT_THAT(ada_->endpoint->SetStatus(PresenceStatus::kWorking), IsOk());
+  ASSERT_THAT(ada_->endpoint->Reconnect(), IsOk());
+  ASSERT_THAT(ada_->endpoint->LeaveChannel("ops"), IsOkAndHolds(true));
+  ada_->endpoint->Stop();
+  EXPECT_THAT(ada_->errors.Await(0), SizeIs(0));
+  EXPECT_THAT(bob->errors.Await(0), SizeIs(0));
 }
 
 }  // namespace
