@@ -118,7 +118,8 @@ class Endpoint {
   std::vector<std::string> JoinedChannels() const;
   std::string DefaultChannel() const;  // the first concrete one joined, else "general"
 
-  // Reading back; asks the broker. A channel that denies replay has no history.
+  // Reading back; asks the broker. A channel that denies replay has no history. A recall that would bring
+  // more than 100,000 messages is ResourceExhausted; histories bring the newest, as many at most.
   absl::StatusOr<Recalled> RecallChannel(std::string_view channel, std::uint64_t since_seq);
   absl::StatusOr<std::vector<MeshMessage>> ChannelHistory(std::string_view channel, std::size_t limit);
   // Direct messages sent to `id`; needs a credential that may read them all.

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "endpoint/channel_registry.h"
 #include "endpoint/endpoint_core.h"
+#include "endpoint/session/seen_messages.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -20,7 +21,7 @@ namespace {
 
 // At this many kept messages of one subject the broker lets go of the oldest.
 constexpr std::uint64_t kMessagesPerSubject = 1000;
-// Most messages that one call brings.
+// Most messages that one call brings; of so many, copies are known.
 constexpr std::size_t kMaxRead = 100'000;
 
 // Calls `take` for every stored message from `query` on, until it returns false.
@@ -35,6 +36,12 @@ absl::Status ReadAll(HistoryReader& reader, HistoryQuery query, Take take) {
     query.start_seq = page.next_seq;
     query.since.reset();
   }
+}
+
+// A copy that somebody had the broker make of a message is not that message again.
+bool IsCopy(SeenMessages& met, const MeshMessage& message, Delivery stream, std::uint64_t seq) {
+  return met.Admit(message.from.id, message.id, {.stream = stream, .seq = seq}) !=
+         SeenMessages::Verdict::kNew;
 }
 
 void KeepLast(std::vector<MeshMessage>& messages, std::size_t limit) {
@@ -52,18 +59,24 @@ absl::StatusOr<JoinResult> EndpointCore::JoinChannel(std::string_view channel) {
   const absl::StatusOr<std::size_t> count = wire_->backfiller.Run(channel, cancelled_);
   if (!count.ok()) TellError(count.status());
   // What is left of the history follows when it can be read, and the first channel of all is opened.
+  WakeBackfill();
+  return JoinResult{.joined = true, .backfilled = count.value_or(0)};
+}
+
+absl::StatusOr<bool> EndpointCore::LeaveChannel(std::string_view channel) {
+  MW_RETURN_IF_ERROR(CheckLive());
+  MW_ASSIGN_OR_RETURN(const bool left, wire_->membership.Leave(channel));
+  if (left) WakeBackfill();
+  return left;
+}
+
+void EndpointCore::WakeBackfill() {
   std::shared_ptr<Session> session;
   {
     MutexLock lock(mutex_);
     session = session_;
   }
   if (session != nullptr) session->WakeBackfill();
-  return JoinResult{.joined = true, .backfilled = count.value_or(0)};
-}
-
-absl::StatusOr<bool> EndpointCore::LeaveChannel(std::string_view channel) {
-  MW_RETURN_IF_ERROR(CheckLive());
-  return wire_->membership.Leave(channel);
 }
 
 // Read fresh, so that a channel that has just been closed to newcomers is.
@@ -87,15 +100,25 @@ absl::StatusOr<Recalled> EndpointCore::RecallChannel(std::string_view channel, s
   HistoryQuery query;
   query.subject = subject;
   query.start_seq = since_seq + 1;
-  // A copy that somebody had the broker make of a message is not that message again.
-  std::set<std::pair<std::string, std::string>> met;
+  SeenMessages met(kMaxRead);
+  std::uint64_t last = since_seq;
+  bool more = false;
   MW_RETURN_IF_ERROR(ReadAll(wire_->history, query, [&](const HistoryMessage& stored) {
     MeshMessage message;
-    if (intake_->IsReadable(stored, message) && met.emplace(message.from.id, message.id).second) {
-      recalled.messages.push_back(std::move(message));
-    }
-    return recalled.messages.size() < kMaxRead;
+    if (!intake_->IsReadable(stored, message)) return true;
+    if (IsCopy(met, message, Delivery::kChannel, stored.seq)) return true;
+    more = recalled.messages.size() >= kMaxRead;
+    if (more) return false;
+    recalled.messages.push_back(std::move(message));
+    last = stored.seq;
+    return true;
   }));
+  if (more) {
+    return absl::ResourceExhaustedError(
+        fmt::format("channel \"{}\" has more messages after sequence {} than the {} that one call brings, "
+                    "which reach up to sequence {}; recall from a later sequence",
+                    channel, since_seq, kMaxRead, last));
+  }
   MW_ASSIGN_OR_RETURN(recalled.dropped, HasDropped(subject, since_seq));
   return recalled;
 }
@@ -122,12 +145,12 @@ absl::StatusOr<std::vector<MeshMessage>> EndpointCore::ChannelHistory(std::strin
   HistoryQuery query;
   MW_ASSIGN_OR_RETURN(query.subject, ChatSubject(options_.space, "*", channel));
   const std::size_t bound = std::min(limit, kMaxRead);
-  std::set<std::pair<std::string, std::string>> met;
+  SeenMessages met(kMaxRead);
   MW_RETURN_IF_ERROR(ReadAll(wire_->history, query, [&](const HistoryMessage& stored) {
     const Inbound inbound =
         Examine({.space = options_.space, .own_id = options_.card.id}, stored.subject, stored.payload);
     if (inbound.verdict == Inbound::Verdict::kRefused) return true;
-    if (!met.emplace(inbound.message.from.id, inbound.message.id).second) return true;
+    if (IsCopy(met, inbound.message, Delivery::kChannel, stored.seq)) return true;
     messages.push_back(inbound.message);
     if (messages.size() > 2 * bound + 1024) KeepLast(messages, bound);
     return true;
@@ -148,12 +171,12 @@ absl::StatusOr<std::vector<MeshMessage>> EndpointCore::DmHistory(std::string_vie
   query.subject = UnicastSubject(options_.space, id, "*");
   const std::size_t bound = std::min(limit, kMaxRead);
   std::vector<MeshMessage> messages;
-  std::set<std::pair<std::string, std::string>> met;
+  SeenMessages met(kMaxRead);
   MW_RETURN_IF_ERROR(ReadAll(reader, query, [&](const HistoryMessage& stored) {
     Inbound inbound = Examine({.space = options_.space, .own_id = id, .stream = Delivery::kDm},
                               stored.subject, stored.payload);
     if (inbound.verdict == Inbound::Verdict::kRefused) return true;
-    if (!met.emplace(inbound.message.from.id, inbound.message.id).second) return true;
+    if (IsCopy(met, inbound.message, Delivery::kDm, stored.seq)) return true;
     messages.push_back(std::move(inbound.message));
     if (messages.size() > 2 * bound + 1024) KeepLast(messages, bound);
     return true;

@@ -13,7 +13,9 @@
 namespace meshwarden::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -92,6 +94,33 @@ TEST_P(RecallTest, E17_TellsThatTheBrokerHasLetGoOfSome) {
   EXPECT_THAT(from_third.messages, SizeIs(1000));
   MW_ASSERT_OK_AND_ASSIGN(const Recalled from_second, bob_->endpoint->RecallChannel("ops", first + 1));
   EXPECT_TRUE(from_second.dropped);
+}
+
+// So many kept messages need more than a hundred senders.
+TEST(Recall, E17_MoreThanOneCallBringsIsAnError) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto space, TestSpace::Start(Mode::kOpen));
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space->Enter("bob"));
+  constexpr int kBound = 100'000;
+  constexpr int kEach = 1000;
+  for (int i = 0; i <= kBound; ++i) {
+    const std::string sender = fmt::format("S{}", i / kEach);
+    ASSERT_THAT(
+        space->root().Publish(fmt::format("cotal.main.chat.{}.ops", sender), PeerMessage(sender, "ops", "x")),
+        IsOk());
+    if (i % kEach == 0) {
+      ASSERT_THAT(space->root().Flush(kPatience), IsOk());
+    }
+  }
+  ASSERT_TRUE(Eventually([&] {
+    const auto frontier = bob->endpoint->ChatFrontier();
+    return frontier.ok() && *frontier == kBound + 1;
+  }));
+  EXPECT_THAT(bob->endpoint->RecallChannel("ops", 0),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       AllOf(HasSubstr("\"ops\""), HasSubstr("100000"), HasSubstr("later sequence"))));
+  // Just as many as one call brings.
+  MW_ASSERT_OK_AND_ASSIGN(const Recalled recalled, bob->endpoint->RecallChannel("ops", 1));
+  EXPECT_THAT(recalled.messages, SizeIs(kBound));
 }
 
 }  // namespace

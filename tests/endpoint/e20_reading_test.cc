@@ -219,6 +219,19 @@ TEST_P(ReadingTest, E20_DirectMessagesAreReadByThoseWhoMayOnly) {
   }
 }
 
+TEST_P(ReadingTest, E20_ADirectMessageThatIsStoredTwiceIsReadOnce) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  ASSERT_THAT(StoreDm("ONE", "PEER", "twice"), IsOk());
+  const std::string subject = UnicastSubject("main", "ONE", "PEER");
+  MW_ASSERT_OK_AND_ASSIGN(const StoredMessage stored,
+                          space_->root_api().LastMessage(DmStream("main"), subject));
+  ASSERT_THAT(StoreDm("ONE", "PEER", "between"), IsOk());
+  ASSERT_THAT(space_->Store(subject, stored.payload), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const auto admin, Onlooker(Profile::kAdmin));
+  MW_ASSERT_OK_AND_ASSIGN(const auto history, admin->endpoint->DmHistory("ONE", 10));
+  EXPECT_THAT(TextsOf(history), ElementsAre("twice", "between"));
+}
+
 TEST_P(ReadingTest, E20_HistoriesAreReadAtTheSameTime) {
   MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
   for (int i = 0; i < 50; ++i) {
