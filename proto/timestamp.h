@@ -1,5 +1,5 @@
-// Points in time on the wire: milliseconds since 1970, as a whole JSON number. Internal to proto but for the
-// type.
+// Points in time on the wire: milliseconds since 1970, as a JSON number; ours are whole. Internal to proto
+// but for the type.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -13,8 +13,8 @@ namespace meshwarden {
 
 using Timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
-// The field "ts" of `object`. InvalidArgument if it is missing, no whole number, negative, or beyond what a
-// peer that counts in doubles can hold (2^53 - 1).
+// The field "ts" of `object`, without the fraction that peers with a finer clock send. InvalidArgument if it
+// is missing, no number, negative, or beyond what a peer that counts in doubles can hold (2^53 - 1).
 absl::StatusOr<Timestamp> DecodeTimestamp(const Json& object);
 Json EncodeTimestamp(Timestamp timestamp);
 
