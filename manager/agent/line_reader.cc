@@ -8,15 +8,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <string_view>
 #include <utility>
 
 namespace meshwarden {
 namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;
-
-bool IsBlank(std::string_view text) { return text.find_first_not_of(" \t\r") == std::string_view::npos; }
 
 }  // namespace
 
@@ -37,14 +34,11 @@ void LineReader::Stop() {
 
 std::optional<LineReader::Line> LineReader::Next() {
   while (!stopped_) {
-    if (std::optional<Line> line = TakeLine()) {
-      if (line->too_long || !IsBlank(line->text)) return line;
-      continue;
-    }
+    if (std::optional<Line> line = TakeLine()) return line;
     if (Fill()) continue;
     if (stopped_) break;
     Line rest = Finish(buffer_.size());
-    if (rest.too_long || !IsBlank(rest.text)) return rest;
+    if (rest.too_long || !rest.text.empty()) return rest;
     return std::nullopt;
   }
   return std::nullopt;

@@ -21,8 +21,8 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // Waits for the next line that is more than white space; nothing at the end of the input, which also ends
-  // an unfinished line, or once stopped.
+  // Waits for the next line, which may be blank; nothing at the end of the input, which also ends an
+  // unfinished line that has begun, or once stopped.
   std::optional<Line> Next();
   // Makes Next() return nothing, from now on and where it waits. From any thread.
   void Stop();

@@ -64,10 +64,14 @@ TEST(LineReaderTest, AfterTheEndThereIsNothing) {
   EXPECT_FALSE(reader.Next().has_value());
 }
 
-TEST(LineReaderTest, BlankLinesAreIgnored) {
-  EXPECT_THAT(LinesOf("\n\r\n \t\none\n\n\n"), ElementsAre("one"));
+TEST(LineReaderTest, ABlankLineIsALine) {
+  EXPECT_THAT(LinesOf("\n\r\n \t\none\n\n"), ElementsAre("", "\r", " \t", "one", ""));
+  EXPECT_THAT(LinesOf("one\n "), ElementsAre("one", " "));
+}
+
+TEST(LineReaderTest, NothingBeforeTheEndIsNoLine) {
   EXPECT_THAT(LinesOf(""), IsEmpty());
-  EXPECT_THAT(LinesOf(" "), IsEmpty());
+  EXPECT_THAT(LinesOf("\n"), ElementsAre(""));
 }
 
 TEST(LineReaderTest, ALineThatIsTooLongIsSkippedToItsEnd) {
