@@ -62,6 +62,7 @@ void Dispatch(Connection& connection, const std::string& space, const std::strin
   }
   absl::StatusOr<ControlRequest> request = ReadControlRequest(*object);
   if (!request.ok()) return refuse(request.status());
+  if (request->args.is_null()) request->args = Json::object();
   handler(ControlCall{.service = service, .sender = *sender, .request = *std::move(request)},
           [answer](const ControlReply& reply) { answer->Send(reply); });
 }

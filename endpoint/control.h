@@ -15,7 +15,8 @@
 
 namespace meshwarden {
 
-// A request whose sender the broker vouches for: the subject's sender token equals `request.from.id`.
+// A request whose sender the broker vouches for: the subject's sender token equals `request.from.id`. Its
+// `args` are an object, empty if it had none.
 struct ControlCall {
   std::string service;
   std::string sender;

@@ -90,6 +90,17 @@ TEST_F(ControlTest, ARequestIsAnswered) {
   EXPECT_EQ(reply.data, Json({{"op", "echo"}, {"sender", client_->id()}, {"args", {{"x", 1}}}}));
 }
 
+TEST_F(ControlTest, ArgumentsOfAHandlerAreAnObjectEvenIfNoneWereSent) {
+  Serve([](const ControlCall& call, const ControlResponder& respond) {
+    respond(ControlReply::Ok({{"args", call.request.args}}));
+  });
+  for (const char* args : {"", R"("args":null,)", R"("args":{},)"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, Send(std::string(R"({"op":"x",)") + args +
+                                                           R"("from":{"id":")" + client_->id() + R"("}})"));
+    EXPECT_EQ(reply.data, Json({{"args", Json::object()}})) << args;
+  }
+}
+
 TEST_F(ControlTest, NobodyServingIsToldFromSilence) {
   EXPECT_TRUE(IsNoResponders(RequestControl(*client_, "main", kSelfService, Request(), kTimeout).status()));
 }

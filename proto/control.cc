@@ -70,7 +70,7 @@ absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload) {
 
 std::string EncodeControlRequest(const ControlRequest& request) {
   Json object = {{"op", request.op}};
-  if (request.args.is_object() && !request.args.empty()) object["args"] = request.args;
+  if (request.args.is_object()) object["args"] = request.args;
   object["from"] = EncodeSender(request.from);
   AppendUnknownFields(request.unknown, object);
   return DumpJson(object);

@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaxOpBytes = 64;
 
 struct ControlRequest {
   std::string op;
-  Json args = Json::object();  // an object; empty if the request has none
+  Json args;  // an object, or null when there is none
   Sender from;
   Json unknown = Json::object();  // fields that this version does not know
 
@@ -37,7 +37,7 @@ struct ControlRequest {
 // The object that `payload` holds, its fields unread. InvalidArgument if it is none or beyond the bounds.
 absl::StatusOr<Json> ParseControlRequest(std::string_view payload);
 // Its fields: `from` must be a sender (see DecodeSender), `op` a non-empty string of at most kMaxOpBytes,
-// `args` an object (absent counts as empty). InvalidArgument says which is not so.
+// `args` an object where it is given. InvalidArgument says which is not so.
 absl::StatusOr<ControlRequest> ReadControlRequest(const Json& object);
 // Both steps.
 absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload);

@@ -28,18 +28,23 @@ TEST(ControlRequestTest, RequestOfAPeerIsReadAndWrittenAlike) {
   EXPECT_EQ(EncodeControlRequest(request), kJoin);
 }
 
-TEST(ControlRequestTest, AbsentArgsAreEmpty) {
+TEST(ControlRequestTest, EmptyArgsAreWrittenAsTheyCame) {
+  constexpr std::string_view kEmpty = R"({"op":"whoami","args":{},"from":{"id":"UA"}})";
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(kEmpty));
+  EXPECT_EQ(EncodeControlRequest(request), kEmpty);
+}
+
+TEST(ControlRequestTest, AbsentArgsStayAbsent) {
   MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request,
                           DecodeControlRequest(R"({"op":"whoami","from":{"id":"UA"}})"));
-  EXPECT_TRUE(request.args.is_object());
-  EXPECT_TRUE(request.args.empty());
+  EXPECT_TRUE(request.args.is_null());
+  EXPECT_EQ(ControlRequest().args, request.args);
   EXPECT_EQ(EncodeControlRequest(request), R"({"op":"whoami","from":{"id":"UA"}})");
 }
 
 TEST(ControlRequestTest, ArgsThatAreNullAreNotThere) {
   MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(WithArgs("null")));
-  EXPECT_TRUE(request.args.is_object());
-  EXPECT_TRUE(request.args.empty());
+  EXPECT_TRUE(request.args.is_null());
   EXPECT_EQ(EncodeControlRequest(request), R"({"op":"x","from":{"id":"UA"}})");
   EXPECT_THAT(DecodeControlRequest(R"({"op":null,"from":{"id":"UA"}})"),
               StatusIs(kInvalid, HasSubstr("\"op\"")));

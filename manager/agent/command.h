@@ -80,7 +80,7 @@ struct Activity {
 struct Control {
   std::string service;
   std::string op;
-  Json args = Json::object();
+  Json args;  // an object, or null when there is none
   std::chrono::milliseconds timeout{5'000};
 };
 struct Ack {

@@ -91,7 +91,9 @@ TEST(ReadCommandLine, ControlTakesArgumentsAndATimeOut) {
   EXPECT_EQ(command.args, Json({{"a", 1}}));
   EXPECT_EQ(command.timeout, std::chrono::milliseconds(250));
   const auto bare = Read<verb::Control>(R"({"do":"control","service":"self","op":"whoami"})");
-  EXPECT_EQ(bare.args, Json::object());
+  EXPECT_TRUE(bare.args.is_null());
+  EXPECT_EQ(Read<verb::Control>(R"({"do":"control","service":"self","op":"whoami","args":{}})").args,
+            Json::object());
   EXPECT_EQ(bare.timeout, std::chrono::milliseconds(5000));
 }
 

@@ -19,7 +19,7 @@ void CheckBounds(const Command& command) {
   }
   if (const auto* control = std::get_if<verb::Control>(&command)) {
     Require(control->timeout.count() >= 1 && control->timeout <= kMaxControlTimeout, "a time-out is bounded");
-    Require(control->args.is_object(), "arguments are an object");
+    Require(control->args.is_object() || control->args.is_null(), "arguments are an object if there are any");
   }
   if (const auto* multicast = std::get_if<verb::Multicast>(&command)) {
     for (const Part& part : multicast->words.parts) Require(!part.kind.empty(), "a part has a kind");
