@@ -6,10 +6,9 @@
 
 namespace meshwarden {
 
-// `text` with the capital letters of Latin (Latin-1, Extended-A, the accented pairs of Extended-B, Extended
-// Additional with Vietnamese), modern Greek, Cyrillic and Armenian replaced by small ones, a sigma at the end
-// of a word by its final form, and U+0130 by an i with a dot above. Other characters, among them rarer
-// scripts with case (Cherokee, Georgian, polytonic Greek, letters for phonetics), and invalid bytes stay as
+// `text` with each capital letter replaced by its small one, whatever its script (Unicode 17), a sigma at the
+// end of a word by its final form, and U+0130 by an i with a dot above. What a word is, is known for the
+// letters that have case and the commonest marks and punctuation. Other characters and invalid bytes stay as
 // they are.
 std::string LowerCase(std::string_view text);
 

@@ -7,8 +7,8 @@
 
 namespace meshwarden {
 
-// `mentions` trimmed and in lower case (see LowerCase for the scripts), without the empty ones and without
-// repetitions; the first of equals keeps its place. An empty result means that a message has no such field.
+// `mentions` trimmed and in lower case, without the empty ones and without repetitions; the first of equals
+// keeps its place. An empty result means that a message has no such field.
 std::vector<std::string> NormalizeMentions(std::span<const std::string> mentions);
 
 }  // namespace meshwarden
