@@ -56,7 +56,8 @@ struct Content {
 
 struct JoinResult {
   bool joined = false;         // false: it was joined already
-  std::size_t backfilled = 0;  // messages of its history that were handed over
+  // Messages of its history that were handed over. Within a handler perhaps not all: the rest follows.
+  std::size_t backfilled = 0;
 };
 
 struct Recalled {

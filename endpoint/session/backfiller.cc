@@ -28,15 +28,15 @@ Backfiller::Backfiller(Options options, HistoryReader& reader, Intake& intake, J
 absl::StatusOr<std::size_t> Backfiller::Run(std::string_view channel, const std::atomic<bool>& cancelled) {
   const std::string name(channel);
   std::size_t count = 0;
-  absl::Status status;
+  absl::StatusOr<bool> ended = true;
   bool more = true;
   while (more && Claim(name)) {
-    status = RunClaimed(name, cancelled, count);
+    ended = RunClaimed(name, cancelled, count);
     Release(name);
     // Whoever noted some between the last look and the release has found the channel claimed.
-    more = status.ok() && !cancelled && IsPending(name);
+    more = ended.ok() && *ended && IsPending(name);
   }
-  if (!status.ok()) return status;
+  if (!ended.ok()) return ended.status();
   return count;
 }
 
@@ -57,14 +57,14 @@ absl::Status Backfiller::RunAll(const std::atomic<bool>& cancelled) {
   return result;
 }
 
-absl::Status Backfiller::RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled,
-                                    std::size_t& count) {
-  bool more = true;
+absl::StatusOr<bool> Backfiller::RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled,
+                                            std::size_t& count) {
   // No lock is held while waiting for room: the handler that makes it may itself read history.
-  while (more && dispatcher_.AwaitRoom(kRoom, cancelled)) {
-    MW_ASSIGN_OR_RETURN(more, ReadOnePage(channel, count));
+  while (dispatcher_.AwaitRoom(kRoom, cancelled)) {
+    MW_ASSIGN_OR_RETURN(const bool more, ReadOnePage(channel, count));
+    if (!more) return true;
   }
-  return absl::OkStatus();
+  return false;
 }
 
 bool Backfiller::IsPending(const std::string& channel) const {
@@ -83,7 +83,7 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
   query.since = pending->since;
   absl::StatusOr<HistoryPage> page = reader_.ReadPage(query);
   if (absl::IsPermissionDenied(page.status())) {
-    channels_.FinishBackfill(channel, pending->until);
+    channels_.DropBackfill(*pending);
     options_.on_error(absl::PermissionDeniedError(fmt::format(
         "no history of channel \"{}\": the credential has no right to read it (a right that ends in "
         "* is live only)",
@@ -97,13 +97,9 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
       more = false;
       break;
     }
-    if (intake_.TakeHistorical(message)) ++count;
+    if (intake_.TakeHistorical(message, *pending)) ++count;
   }
-  if (more && page->next_seq <= pending->until) {
-    channels_.Progress(channel, page->next_seq, pending->until);
-  } else {
-    channels_.FinishBackfill(channel, pending->until);
-  }
+  channels_.Progress(*pending, more ? std::min(page->next_seq, pending->until + 1) : pending->until + 1);
   return true;
 }
 

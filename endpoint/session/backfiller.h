@@ -31,7 +31,7 @@ class Backfiller {
 
   // Reads what is pending of `channel` to its end, unless another thread is at it, and returns how many
   // messages it handed over. An error leaves the rest pending. Blocks while many messages wait for their
-  // handler, until `cancelled`.
+  // handler, until `cancelled`; within the handler itself it leaves the rest pending instead.
   absl::StatusOr<std::size_t> Run(std::string_view channel, const std::atomic<bool>& cancelled);
   // Of all channels, also after one that fails; the first error, or an Unavailable one if there is any.
   // Unavailable too while another thread has not come to its end.
@@ -39,7 +39,9 @@ class Backfiller {
 
  private:
   // Both add what they hand over to `count`.
-  absl::Status RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled, std::size_t& count);
+  // False if it stopped short of the end.
+  absl::StatusOr<bool> RunClaimed(const std::string& channel, const std::atomic<bool>& cancelled,
+                                  std::size_t& count);
   // False if nothing is pending.
   absl::StatusOr<bool> ReadOnePage(const std::string& channel, std::size_t& count);
   bool IsPending(const std::string& channel) const;

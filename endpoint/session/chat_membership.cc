@@ -106,6 +106,9 @@ void ChatMembership::BeginAnew() {
   channels_.ForgetPositions();
   floor_.Forget();
   begun_at_ = 0;
+  for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
+  for (auto& [channel, afresh_until] : owed_) afresh_until = 0;
+  for (auto& [channel, settled] : lapsed_) settled = 0;
 }
 
 absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable(const Channels& channels) {
@@ -137,7 +140,11 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
   for (const std::string& channel : channels_.List()) {
     if (!untouched && IsFiltered(durable.info, channel)) continue;
     channels_.Arm(channel, frontier);
-    MW_RETURN_IF_ERROR(NoteHistory(channel, frontier).status());
+    const absl::Status noted = NoteHistory(channel, frontier, 0);
+    // A record that can't be read is no reason not to start: the history stays owed until it can.
+    if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
+    MutexLock lock(mutex_);
+    if (!noted.ok()) owed_.emplace(channel, 0);
   }
   MutexLock lock(mutex_);
   begun_at_ = untouched ? frontier : durable.info.ack_floor_stream_seq;
@@ -157,16 +164,25 @@ bool ChatMembership::IsAnother(const Durable& durable) {
   return durable.info.created != durable_created_ && (deliveries == 0 || deliveries < floor_.deliveries());
 }
 
+std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.seq()); }
+
+// What the durable settles says nothing of a channel that was kept out of its filter meanwhile.
+std::uint64_t ChatMembership::MissedAfter(const std::string& channel) {
+  std::uint64_t after = SettledUpTo();
+  const auto lapsed = lapsed_.find(channel);
+  if (lapsed != lapsed_.end()) after = std::min(after, lapsed->second);
+  const auto left = unresolved_.find(channel);
+  if (left != unresolved_.end() && !left->second.joining) after = std::min(after, left->second.settled);
+  return after;
+}
+
 void ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
   MutexLock lock(mutex_);
   // Made anew, here or by a launcher, it begins behind what is in the stream. What the old one would have
   // delivered is read from the history, whatever the replay policy says to newcomers. (One whose state a
   // broker lost delivers everything again, and what is settled is dropped.)
   if (!IsAnother(durable)) return;
-  for (const std::string& channel : channels_.List()) {
-    channels_.Owe(channel, std::max(begun_at_, floor_.seq()), frontier);
-    channels_.Arm(channel, frontier);
-  }
+  for (const std::string& channel : channels_.List()) channels_.Owe(channel, MissedAfter(channel), frontier);
   begun_at_ = frontier;
   floor_.CountAnew();
   lost_ = false;
@@ -189,22 +205,24 @@ absl::Status ChatMembership::Reconcile(const ConsumerInfo& info) {
 void ChatMembership::Resolve(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
   for (auto next = unresolved_.begin(); next != unresolved_.end();) {
-    const auto& [channel, joining] = *next;
+    const auto& [channel, unresolved] = *next;
+    const bool joining = unresolved.joining;
     if (channel == moving_) {
       ++next;
       continue;
     }
     const bool filtered = IsFiltered(info, channel);
     if (joining && filtered) {
+      if (channels_.Contains(channel)) lapsed_.emplace(channel, unresolved.settled);
+      OweHistory(channel);
       channels_.Join(channel);
-      owed_.insert(channel);
     } else if (joining) {
       channels_.Disarm(channel);
     } else if (options_.auth && !filtered) {
       channels_.Leave(channel);
       owed_.erase(channel);
     } else if (!options_.auth) {
-      lapsed_.insert(channel);
+      lapsed_.emplace(channel, unresolved.settled);
     }
     next = unresolved_.erase(next);
   }
@@ -236,8 +254,9 @@ void ChatMembership::ReportNotLive(const Channels& missing) const {
 }
 
 // The policy is read fresh: a newcomer must not hear what has just been closed.
-absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std::uint64_t frontier) {
-  if (frontier == 0) return false;
+absl::Status ChatMembership::NoteHistory(const std::string& channel, std::uint64_t frontier,
+                                         std::uint64_t afresh_until) {
+  if (frontier == 0) return absl::OkStatus();
   std::optional<ChannelConfig> config;
   // A pattern has no record of its own.
   if (IsConcreteChannel(channel)) {
@@ -247,8 +266,11 @@ absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std
                       ReadChannelDefaults(api_, options_.space));
   const ChannelConfig own = config.value_or(ChannelConfig{});
   const ChannelDefaults general = defaults.value_or(ChannelDefaults{});
-  if (!EffectiveReplay(own, general)) return false;
-  PendingBackfill backfill{.channel = channel, .next_seq = 1, .until = frontier, .since = std::nullopt};
+  if (!EffectiveReplay(own, general)) return absl::OkStatus();
+  PendingBackfill backfill;
+  backfill.channel = channel;
+  backfill.until = frontier;
+  backfill.afresh_until = afresh_until;
   if (const auto window = EffectiveReplayWindow(own, general)) {
     const auto now = std::chrono::system_clock::now();
     // A window beyond the clock's beginning is no bound.
@@ -257,7 +279,7 @@ absl::StatusOr<bool> ChatMembership::NoteHistory(const std::string& channel, std
     }
   }
   channels_.AddBackfill(std::move(backfill));
-  return true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::uint64_t> ChatMembership::Frontier() {
@@ -275,10 +297,10 @@ absl::Status ChatMembership::NoteOwed() {
   return NoteOwedHeld();
 }
 
-// What was published while the filter moved may lie below what the durable has delivered: it is history too,
-// so that is read up to the frontier of now.
+// What was published while the filter moved may lie below what the durable has delivered, or come live: the
+// history is read up to the frontier of now, and what is met twice is handed over once.
 absl::Status ChatMembership::NoteOwedHeld() {
-  std::set<std::string, std::less<>> owed;
+  std::map<std::string, std::uint64_t, std::less<>> owed;
   {
     MutexLock lock(mutex_);
     if (owed_.empty() && lapsed_.empty()) return absl::OkStatus();
@@ -287,19 +309,17 @@ absl::Status ChatMembership::NoteOwedHeld() {
   MW_ASSIGN_OR_RETURN(const std::uint64_t frontier, Frontier());
   {
     MutexLock lock(mutex_);
-    for (const std::string& channel : std::exchange(lapsed_, {})) {
-      channels_.Owe(channel, std::max(begun_at_, floor_.seq()), frontier);
-    }
+    const auto lapsed = std::exchange(lapsed_, {});
+    for (const auto& [channel, settled] : lapsed) channels_.Owe(channel, settled, frontier);
   }
   absl::Status first_error;
-  for (const std::string& channel : owed) {
-    const absl::StatusOr<bool> noted = NoteHistory(channel, frontier);
+  for (const auto& [channel, afresh_until] : owed) {
+    const absl::Status noted = NoteHistory(channel, frontier, afresh_until);
     if (!noted.ok()) {
       const std::string context = fmt::format("the history of channel \"{}\" has to wait", channel);
-      if (first_error.ok()) first_error = Annotate(noted.status(), context);
+      if (first_error.ok()) first_error = Annotate(noted, context);
       continue;
     }
-    if (*noted) channels_.Arm(channel, frontier);
     MutexLock lock(mutex_);
     owed_.erase(channel);
   }
@@ -370,6 +390,11 @@ void ChatMembership::SetMoving(std::string_view channel) {
 // connection if need be. Once it may have happened, no refusal of another attempt takes that back.
 absl::Status ChatMembership::Move(const Change& change) {
   const TimePoint deadline = std::chrono::steady_clock::now() + options_.move_timeout;
+  std::uint64_t settled = 0;
+  {
+    MutexLock lock(mutex_);
+    settled = SettledUpTo();
+  }
   absl::Status lost;  // of the last attempt that may have moved the filter
   while (true) {
     const Outcome outcome = Attempt(change);
@@ -383,12 +408,20 @@ absl::Status ChatMembership::Move(const Change& change) {
         options_.await_live(deadline).ok()) {
       continue;
     }
-    MutexLock lock(mutex_);
-    unresolved_.insert_or_assign(change.channel, change.joining);
+    NoteUnknown(change, settled);
     return Annotate(lost,
                     "whether the channels changed is not known; joined channels will tell once the "
                     "endpoint is bound again");
   }
+}
+
+void ChatMembership::NoteUnknown(const Change& change, std::uint64_t settled) {
+  MutexLock lock(mutex_);
+  const auto found = unresolved_.find(change.channel);
+  // After an unclear leave it may have been out of the filter since then.
+  const bool left = found != unresolved_.end() && !found->second.joining;
+  if (left) settled = std::min(settled, found->second.settled);
+  unresolved_.insert_or_assign(change.channel, Unresolved{.joining = change.joining, .settled = settled});
 }
 
 // With the list as it is now: a bind since the last attempt may have found out about other channels.
@@ -415,23 +448,28 @@ ChatMembership::Channels ChatMembership::ListAfter(const Change& change) const {
 // known.
 void ChatMembership::Commit(const Change& change) {
   MutexLock lock(mutex_);
-  for (const auto& [channel, joining] : unresolved_) {
-    if (channel == change.channel) continue;
-    if (joining) {
+  for (const auto& [channel, unresolved] : unresolved_) {
+    if (channels_.Contains(channel)) {
+      lapsed_.emplace(channel, unresolved.settled);
+    } else if (channel != change.channel) {
       channels_.Disarm(channel);
-    } else {
-      lapsed_.insert(channel);
     }
   }
   unresolved_.clear();
   not_live_.erase(change.channel);
   if (change.joining) {
+    OweHistory(change.channel);
     channels_.Join(change.channel);
-    owed_.insert(change.channel);
   } else {
     channels_.Leave(change.channel);
     owed_.erase(change.channel);
+    lapsed_.erase(change.channel);
   }
+}
+
+// Before it is joined. Whoever comes back is told again of what there was; whoever never left is not.
+void ChatMembership::OweHistory(const std::string& channel) {
+  owed_.emplace(channel, channels_.Contains(channel) ? 0 : channels_.Watermark(channel));
 }
 
 // It was refused, and unless an earlier attempt may yet move the filter nothing is left of it.

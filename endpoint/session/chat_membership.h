@@ -57,6 +57,7 @@ class ChatMembership {
   // False if it was joined before. Moves the filter, and notes the history that is to be read; reading it is
   // the caller's affair. Makes or binds the durable if it is the first channel of all.
   absl::StatusOr<bool> Join(std::string_view channel);
+  // It may leave something owed: the history of others that an unclear leave had kept out of the filter.
   absl::StatusOr<bool> Leave(std::string_view channel);
   // Notes the history that could not be noted when its channel was joined, if there is some. An error leaves
   // it owed: try again later.
@@ -72,6 +73,10 @@ class ChatMembership {
     absl::Status status;
     bool unknown = false;     // it may have moved, although the status is an error
     bool unanswered = false;  // so that it is worth saying again
+  };
+  struct Unresolved {
+    bool joining = false;
+    std::uint64_t settled = 0;  // the stream's sequence up to where all was settled before it
   };
   struct Durable {
     ConsumerInfo info;
@@ -89,6 +94,8 @@ class ChatMembership {
   void BeginAnew() MW_REQUIRES(mutex_);
   absl::Status BindFirst(const Durable& durable, std::uint64_t frontier);
   bool IsAnother(const Durable& durable) MW_REQUIRES(mutex_);
+  std::uint64_t SettledUpTo() MW_REQUIRES(mutex_);
+  std::uint64_t MissedAfter(const std::string& channel) MW_REQUIRES(mutex_);
   void BindAgain(const Durable& durable, std::uint64_t frontier);
   absl::Status Reconcile(const ConsumerInfo& info);
   void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
@@ -97,13 +104,14 @@ class ChatMembership {
   Channels FindNotLive(const ConsumerInfo& info);
   void ReportNotLive(const Channels& missing) const;
 
-  // Up to `frontier`. True if there is some that may be read.
-  absl::StatusOr<bool> NoteHistory(const std::string& channel, std::uint64_t frontier);
+  // Up to `frontier`, if there is some that may be read; up to `afresh_until` also what was met before.
+  absl::Status NoteHistory(const std::string& channel, std::uint64_t frontier, std::uint64_t afresh_until);
   absl::Status NoteOwedHeld() MW_REQUIRES(filter_mutex_);
   absl::StatusOr<std::uint64_t> Frontier();
 
   absl::StatusOr<bool> JoinHeld(const std::string& channel) MW_REQUIRES(move_mutex_);
   absl::Status Move(const Change& change) MW_REQUIRES(move_mutex_);
+  void NoteUnknown(const Change& change, std::uint64_t settled);
   Outcome Attempt(const Change& change) MW_EXCLUDES(filter_mutex_);
   absl::Status PrepareJoin(const std::string& channel) MW_EXCLUDES(filter_mutex_);
   Channels ListAfter(const Change& change) const;
@@ -114,6 +122,7 @@ class ChatMembership {
   void SetMoving(std::string_view channel);
   void Disclaim(const Change& change);
   void Commit(const Change& change) MW_REQUIRES(filter_mutex_);
+  void OweHistory(const std::string& channel) MW_REQUIRES(mutex_);
 
   const Options options_;
   Connection& connection_;
@@ -135,12 +144,13 @@ class ChatMembership {
   // What lies up to here was settled, or is owed as history.
   std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) = 0;
   std::string moving_ MW_GUARDED_BY(mutex_);  // the channel whose join or leave is under way; empty: none
-  // Joins and leaves that have ended without its being known whether the filter moved: true for a join.
-  std::map<std::string, bool, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
-  // Joined, but their history is still to be noted.
-  std::set<std::string, std::less<>> owed_ MW_GUARDED_BY(mutex_);
-  // Joined all the time, but a leave that came to nothing may have kept them out of the filter for a while.
-  std::set<std::string, std::less<>> lapsed_ MW_GUARDED_BY(mutex_);
+  // Joins and leaves that have ended without its being known whether the filter moved.
+  std::map<std::string, Unresolved, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
+  // Joined, but their history is still to be noted; up to the sequence also what was met in an earlier stay.
+  std::map<std::string, std::uint64_t, std::less<>> owed_ MW_GUARDED_BY(mutex_);
+  // Joined all the time, but a leave that came to nothing may have kept them out of the filter for a while,
+  // after the sequence.
+  std::map<std::string, std::uint64_t, std::less<>> lapsed_ MW_GUARDED_BY(mutex_);
   // Configured, but not in the filter of a durable that is not ours to move.
   std::set<std::string, std::less<>> not_live_ MW_GUARDED_BY(mutex_);
 };

@@ -38,7 +38,7 @@ std::size_t Dispatcher::waiting() const {
 
 bool Dispatcher::AwaitRoom(std::size_t limit, const std::atomic<bool>& cancelled) {
   MutexLock lock(mutex_);
-  if (IsCurrent()) return true;
+  if (IsCurrent()) return tasks_.size() < limit && !cancelled;
   ++waiters_;
   while (tasks_.size() >= limit && !stopped_ && !cancelled) progress_.Wait(mutex_);
   --waiters_;

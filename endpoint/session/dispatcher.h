@@ -33,10 +33,11 @@ class Dispatcher {
   // How many wait, not counting one that is running.
   std::size_t waiting() const;
 
-  // Blocks until fewer than `limit` wait, or after Stop; false if `cancelled` became true first. Returns at
-  // once on the dispatcher's own thread, which could wait for ever.
+  // Blocks until fewer than `limit` wait, or after Stop; false if `cancelled` became true first. On the
+  // dispatcher's own thread, which could wait for ever, it only tells.
   bool AwaitRoom(std::size_t limit, const std::atomic<bool>& cancelled);
-  // Blocks until all that has been posted so far has been called, on the same terms.
+  // Blocks until all that has been posted so far has been called; false if `cancelled` became true first, and
+  // after Stop. Returns at once on the dispatcher's own thread.
   bool AwaitHandled(const std::atomic<bool>& cancelled);
   // Makes those who wait look at their `cancelled` again.
   void WakeWaiters();

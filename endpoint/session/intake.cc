@@ -119,14 +119,18 @@ void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& de
   HandOver(std::move(received), std::move(inbound.channel), done, dropped);
 }
 
-bool Intake::TakeHistorical(const HistoryMessage& stored) {
+bool Intake::TakeHistorical(const HistoryMessage& stored, const PendingBackfill& backfill) {
   ReceivedMessage received{
       .message = {}, .kind = Delivery::kChannel, .historical = true, .seq = stored.seq, .settle = {}};
   std::string channel;
   if (!Read(stored, received.message, channel)) return false;
   const auto verdict = seen_.Admit(received.message.from.id, received.message.id,
                                    {.stream = Delivery::kChannel, .seq = stored.seq});
-  if (verdict != SeenMessages::Verdict::kNew) {
+  // In an earlier stay, but not by another channel that is joined still.
+  const bool afresh =
+      stored.seq <= backfill.afresh_until && !channels_.IsJoinedBesides(channel, backfill.channel);
+  const bool met = verdict == SeenMessages::Verdict::kAgain || verdict == SeenMessages::Verdict::kSettled;
+  if (verdict != SeenMessages::Verdict::kNew && !(met && afresh)) {
     // It was handed over live and is the handler's to settle.
     if (verdict == SeenMessages::Verdict::kAgain) {
       seen_.HandedOver(received.message.from.id, received.message.id);

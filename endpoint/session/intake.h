@@ -53,8 +53,8 @@ class Intake : public std::enable_shared_from_this<Intake> {
   // A message that a durable delivered live. `loop` is told when it has been handled.
   void TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
                 const std::shared_ptr<Backlog>& backlog, const std::weak_ptr<PullLoop>& loop);
-  // A message of the chat's history. True if it is handed over.
-  bool TakeHistorical(const HistoryMessage& message);
+  // A message of the chat's history, read for `backfill`. True if it is handed over.
+  bool TakeHistorical(const HistoryMessage& stored, const PendingBackfill& backfill);
 
   // Of a stored message of the chat: it is authentic and somebody else's. Reports what is refused.
   bool IsReadable(const HistoryMessage& stored, MeshMessage& message) const;

@@ -31,12 +31,26 @@ bool JoinedChannels::Contains(std::string_view channel) const {
                      [channel](const Entry& entry) { return entry.joined && entry.channel == channel; });
 }
 
+bool JoinedChannels::IsJoinedBesides(std::string_view channel, std::string_view besides) const {
+  MutexLock lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.joined && entry.channel != besides && PatternCovers(entry.channel, channel);
+  });
+}
+
 std::string JoinedChannels::DefaultChannel() const {
   MutexLock lock(mutex_);
   for (const Entry& entry : entries_) {
     if (entry.joined && IsConcreteChannel(entry.channel)) return entry.channel;
   }
   return "general";
+}
+
+std::uint64_t JoinedChannels::Watermark(std::string_view channel) const {
+  MutexLock lock(mutex_);
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [channel](const Entry& entry) { return entry.channel == channel; });
+  return found == entries_.end() ? 0 : found->watermark;
 }
 
 JoinedChannels::Live JoinedChannels::Judge(std::string_view channel, std::uint64_t seq) const {
@@ -87,7 +101,9 @@ void JoinedChannels::Leave(std::string_view channel) {
 void JoinedChannels::AddBackfill(PendingBackfill backfill) {
   MutexLock lock(mutex_);
   const auto found = Find(backfill.channel);
-  if (found != entries_.end()) found->backfill = std::move(backfill);
+  if (found == entries_.end()) return;
+  backfill.number = ++backfills_;
+  found->backfill = std::move(backfill);
 }
 
 std::vector<PendingBackfill> JoinedChannels::Backfills() const {
@@ -99,19 +115,24 @@ std::vector<PendingBackfill> JoinedChannels::Backfills() const {
   return backfills;
 }
 
-void JoinedChannels::Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until) {
-  MutexLock lock(mutex_);
-  const auto found = Find(channel);
-  if (found == entries_.end() || !found->backfill || found->backfill->until != until) return;
-  found->backfill->next_seq = next_seq;
-  found->backfill->since.reset();
+PendingBackfill* JoinedChannels::FindBackfill(const PendingBackfill& read) {
+  const auto found = Find(read.channel);
+  if (found == entries_.end() || !found->backfill || found->backfill->number != read.number) return nullptr;
+  return &*found->backfill;
 }
 
-void JoinedChannels::FinishBackfill(std::string_view channel, std::uint64_t until) {
+void JoinedChannels::Progress(const PendingBackfill& read, std::uint64_t next_seq) {
   MutexLock lock(mutex_);
-  const auto found = Find(channel);
-  if (found == entries_.end() || !found->backfill || found->backfill->until != until) return;
-  found->backfill.reset();
+  PendingBackfill* const backfill = FindBackfill(read);
+  if (backfill == nullptr) return;
+  backfill->next_seq = next_seq;
+  backfill->since.reset();
+  if (next_seq > backfill->until) Find(read.channel)->backfill.reset();
+}
+
+void JoinedChannels::DropBackfill(const PendingBackfill& read) {
+  MutexLock lock(mutex_);
+  if (FindBackfill(read) != nullptr) Find(read.channel)->backfill.reset();
 }
 
 void JoinedChannels::Owe(std::string_view channel, std::uint64_t after, std::uint64_t until) {
@@ -122,7 +143,12 @@ void JoinedChannels::Owe(std::string_view channel, std::uint64_t after, std::uin
   if (entry->backfill) {
     entry->backfill->until = std::max(entry->backfill->until, until);
   } else if (from <= until) {
-    entry->backfill = {.channel = entry->channel, .next_seq = from, .until = until, .since = std::nullopt};
+    entry->backfill = {.channel = entry->channel,
+                       .next_seq = from,
+                       .until = until,
+                       .since = std::nullopt,
+                       .afresh_until = 0,
+                       .number = ++backfills_};
   }
 }
 

@@ -24,6 +24,10 @@ struct PendingBackfill {
   std::uint64_t next_seq = 1;
   std::uint64_t until = 0;
   std::optional<std::chrono::system_clock::time_point> since;
+  // What lies up to here is handed over although it may have been met before: in an earlier stay.
+  std::uint64_t afresh_until = 0;
+  // Which one of the channel's it is; JoinedChannels gives it.
+  std::uint64_t number = 0;
   bool operator==(const PendingBackfill&) const = default;
 };
 
@@ -34,7 +38,10 @@ class JoinedChannels {
 
   std::vector<std::string> List() const;  // joined ones, in the order of joining
   bool Contains(std::string_view channel) const;
-  std::string DefaultChannel() const;  // the first concrete one, else "general"
+  // Whether the concrete `channel` is in one that is joined, other than `besides`.
+  bool IsJoinedBesides(std::string_view channel, std::string_view besides) const;
+  std::string DefaultChannel() const;                       // the first concrete one, else "general"
+  std::uint64_t Watermark(std::string_view channel) const;  // 0 of one that is neither joined nor armed
 
   enum class Live {
     kDeliver,
@@ -54,16 +61,17 @@ class JoinedChannels {
   // With its watermark and its backfill.
   void Leave(std::string_view channel);
 
-  // Backfills, at most one of a channel; adding one again replaces it. Progress moves next_seq and clears
-  // `since`. Progress and FinishBackfill do nothing if the channel no longer has the one that ends at
-  // `until`: it was left meanwhile, and perhaps joined again.
+  // Backfills, at most one of a channel; adding one again replaces it, under another number. Progress:
+  // `read`, one of Backfills(), has been read up to `next_seq`; nothing is left of it once that lies behind
+  // its end, which may have moved meanwhile. DropBackfill: it can't be read. Neither does anything if the
+  // channel no longer has that one: it was left, and perhaps joined again.
   void AddBackfill(PendingBackfill backfill);
   std::vector<PendingBackfill> Backfills() const;
-  void Progress(std::string_view channel, std::uint64_t next_seq, std::uint64_t until);
-  void FinishBackfill(std::string_view channel, std::uint64_t until);
+  void Progress(const PendingBackfill& read, std::uint64_t next_seq);
+  void DropBackfill(const PendingBackfill& read);
   // What was published to the channel after `after` and up to `until` did not come live, or may not have: it
   // is owed as history, from the watermark on, in addition to what is owed already. Nothing if the channel is
-  // not joined.
+  // not joined. What of it has been met is not handed over again.
   void Owe(std::string_view channel, std::uint64_t after, std::uint64_t until);
 
   // The stream was made anew: sequences begin again, so watermarks go to 0 and backfills are dropped.
@@ -78,10 +86,13 @@ class JoinedChannels {
   };
   using Entries = std::vector<Entry>;
   Entries::iterator Find(std::string_view channel) MW_REQUIRES(mutex_);
+  // The channel's backfill if it still is `read`, else null.
+  PendingBackfill* FindBackfill(const PendingBackfill& read) MW_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   // In the order of joining; one that is armed only stands where it was armed.
   Entries entries_ MW_GUARDED_BY(mutex_);
+  std::uint64_t backfills_ MW_GUARDED_BY(mutex_) = 0;  // how many there have been
 };
 
 }  // namespace meshwarden

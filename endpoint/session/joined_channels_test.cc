@@ -11,11 +11,18 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 PendingBackfill Backfill(std::string channel, std::uint64_t next_seq, std::uint64_t until) {
-  PendingBackfill backfill;
+  PendingBackfill backfill{};
   backfill.channel = std::move(channel);
   backfill.next_seq = next_seq;
   backfill.until = until;
   return backfill;
+}
+
+// Without their numbers.
+std::vector<PendingBackfill> Pending(const JoinedChannels& joined) {
+  std::vector<PendingBackfill> backfills = joined.Backfills();
+  for (PendingBackfill& backfill : backfills) backfill.number = 0;
+  return backfills;
 }
 
 TEST(JoinedChannelsTest, InitialOnesAreJoinedWithoutWatermarks) {
@@ -155,7 +162,7 @@ TEST(JoinedChannelsTest, BackfillIsOneOfAChannelAndIsReplaced) {
   joined.AddBackfill(Backfill("team.>", 1, 9));
   joined.AddBackfill(Backfill("a", 1, 5));
   joined.AddBackfill(Backfill("a", 6, 8));
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 6, 8), Backfill("team.>", 1, 9)));
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 6, 8), Backfill("team.>", 1, 9)));
 }
 
 TEST(JoinedChannelsTest, BackfillOutlivesTheStepFromArmedToJoined) {
@@ -163,7 +170,7 @@ TEST(JoinedChannelsTest, BackfillOutlivesTheStepFromArmedToJoined) {
   joined.Arm("a", 5);
   joined.AddBackfill(Backfill("a", 1, 5));
   joined.Join("a");
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 1, 5)));
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 1, 5)));
 }
 
 TEST(JoinedChannelsTest, ProgressGoesOnBySequence) {
@@ -171,26 +178,69 @@ TEST(JoinedChannelsTest, ProgressGoesOnBySequence) {
   PendingBackfill since = Backfill("a", 1, 9);
   since.since = std::chrono::system_clock::time_point(std::chrono::hours(1));
   joined.AddBackfill(since);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(since));
-  joined.Progress("a", 4, 9);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 4, 9)));
+  EXPECT_THAT(Pending(joined), ElementsAre(since));
+  joined.Progress(joined.Backfills()[0], 4);
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 4, 9)));
 }
 
 TEST(JoinedChannelsTest, FinishedBackfillIsGoneAndTheOthersStay) {
-  JoinedChannels joined({"a", "b"});
-  joined.AddBackfill(Backfill("a", 1, 5));
-  joined.AddBackfill(Backfill("b", 1, 5));
-  joined.FinishBackfill("a", 5);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("b", 1, 5)));
+  JoinedChannels joined({"a", "b", "c"});
+  for (const char* channel : {"a", "b", "c"}) joined.AddBackfill(Backfill(channel, 1, 5));
+  const std::vector<PendingBackfill> all = joined.Backfills();
+  joined.Progress(all[0], 6);
+  joined.DropBackfill(all[2]);
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("b", 1, 5)));
 }
 
 TEST(JoinedChannelsTest, WhoeverReadsAnEarlierBackfillDoesNotTouchTheOneThatReplacedIt) {
   JoinedChannels joined({"a"});
   joined.AddBackfill(Backfill("a", 1, 5));
+  const PendingBackfill earlier = joined.Backfills().at(0);
   joined.AddBackfill(Backfill("a", 1, 9));
-  joined.Progress("a", 4, 5);
-  joined.FinishBackfill("a", 5);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 1, 9)));
+  joined.Progress(earlier, 4);
+  joined.DropBackfill(earlier);
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 1, 9)));
+}
+
+// Nothing was published meanwhile, so that both end at the same message.
+TEST(JoinedChannelsTest, WhoeverReadsTheBackfillOfAnEarlierStayDoesNotTouchTheOneOfThis) {
+  JoinedChannels joined({"a"});
+  joined.AddBackfill(Backfill("a", 1, 5));
+  const PendingBackfill earlier = joined.Backfills().at(0);
+  joined.Leave("a");
+  joined.Join("a");
+  joined.AddBackfill(Backfill("a", 1, 5));
+  joined.Progress(earlier, 4);
+  joined.Progress(earlier, 6);
+  joined.DropBackfill(earlier);
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 1, 5)));
+}
+
+TEST(JoinedChannelsTest, WhatIsOwedBesidesWhileABackfillIsReadIsReadAfterIt) {
+  JoinedChannels joined({"a"});
+  joined.AddBackfill(Backfill("a", 1, 5));
+  const PendingBackfill read = joined.Backfills().at(0);
+  joined.Owe("a", 5, 9);
+  joined.Progress(read, 6);
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 6, 9)));
+}
+
+TEST(JoinedChannelsTest, IsJoinedBesidesLooksForAnotherThatCoversTheChannel) {
+  JoinedChannels joined({"team.>", "team.a", "other"});
+  joined.Arm("*.a", 5);
+  EXPECT_TRUE(joined.IsJoinedBesides("team.a", "team.a"));
+  EXPECT_TRUE(joined.IsJoinedBesides("team.a", "team.>"));
+  EXPECT_FALSE(joined.IsJoinedBesides("team.b", "team.>"));
+  EXPECT_FALSE(joined.IsJoinedBesides("other", "other"));
+  EXPECT_FALSE(joined.IsJoinedBesides("x.a", "x.a")) << "armed only";
+}
+
+TEST(JoinedChannelsTest, TellsTheWatermarkOfOneThatIsArmedOrJoined) {
+  JoinedChannels joined({"a"});
+  joined.Arm("b", 7);
+  EXPECT_EQ(joined.Watermark("a"), 0u);
+  EXPECT_EQ(joined.Watermark("b"), 7u);
+  EXPECT_EQ(joined.Watermark("c"), 0u);
 }
 
 TEST(JoinedChannelsTest, OwesWhatWasMissedSinceFromEachWatermarkOn) {
@@ -198,7 +248,7 @@ TEST(JoinedChannelsTest, OwesWhatWasMissedSinceFromEachWatermarkOn) {
   joined.Arm("late", 15);
   joined.Arm("not joined", 3);
   for (const char* channel : {"a", "late", "not joined", "unknown"}) joined.Owe(channel, 10, 20);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 11, 20), Backfill("late", 16, 20)));
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 11, 20), Backfill("late", 16, 20)));
   // What comes live all the same is taken.
   EXPECT_EQ(joined.Judge("a", 20), Live::kDeliver);
 }
@@ -209,17 +259,17 @@ TEST(JoinedChannelsTest, OwesWhatWasOwedAlreadyBesides) {
   joined.AddBackfill(Backfill("a", 4, 9));
   joined.Owe("a", 20, 20);
   joined.Owe("b", 20, 20);
-  EXPECT_THAT(joined.Backfills(), ElementsAre(Backfill("a", 4, 20)));
+  EXPECT_THAT(Pending(joined), ElementsAre(Backfill("a", 4, 20)));
 }
 
 TEST(JoinedChannelsTest, BackfillOfAChannelLeftMeanwhileIsIgnored) {
   JoinedChannels joined({"a", "b"});
   joined.AddBackfill(Backfill("a", 1, 5));
+  const PendingBackfill read = joined.Backfills().at(0);
   joined.Leave("a");
-  joined.Progress("a", 4, 5);
-  joined.FinishBackfill("a", 5);
+  joined.Progress(read, 4);
+  joined.DropBackfill(read);
   joined.AddBackfill(Backfill("a", 4, 5));
-  joined.Progress("b", 4, 5);
   EXPECT_THAT(joined.Backfills(), IsEmpty());
   EXPECT_THAT(joined.List(), ElementsAre("b"));
 }

@@ -67,6 +67,25 @@ TEST_P(BindingTest, E12_TheFirstBindHandsOverTheHistoryOfEachChannelInOrderThenW
   EXPECT_THAT(bob->errors.Await(0), IsEmpty());
 }
 
+// Of one channel or of all, it keeps nobody out: what is live comes, and the history once it can be read.
+TEST_P(BindingTest, E12_ARecordOfTheRegistryThatCannotBeReadOnlyHoldsUpTheHistory) {
+  const std::string bucket = ChannelBucket("main");
+  for (const std::string key : {"general", "=defaults"}) {
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, Configured({"general"}));
+    options.retry_wait = std::chrono::milliseconds(100);
+    Send("general", "history");
+    ASSERT_THAT(space_->root_api().PutKey(bucket, key, R"({"replayWindow":"1w"})"), IsOk());
+    MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+    EXPECT_TRUE(bob->AwaitError("the history of channel \"general\" has to wait")) << key;
+    Send("general", "live");
+    EXPECT_TRUE(bob->AwaitText("live")) << key;
+    EXPECT_FALSE(bob->AwaitText("history", std::chrono::milliseconds(0))) << key;
+    ASSERT_THAT(space_->root_api().PutKey(bucket, key, "{}"), IsOk());
+    EXPECT_TRUE(bob->AwaitText("history")) << key;
+    ASSERT_THAT(Privileged(space_->root_api(), "main").ClearHistory(), IsOk());
+  }
+}
+
 // A process that dies while it handles the history then owes all of it again.
 TEST_P(BindingTest, E12_NothingIsPulledBeforeTheHistoryHasBeenHandled) {
   MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, Configured({"general"}));

@@ -36,6 +36,7 @@ class UnclearMoveTest : public ::testing::Test {
     options.retry_wait = std::chrono::milliseconds(100);
     options.request_timeout = std::chrono::milliseconds(1000);
     options.publish_timeout = std::chrono::milliseconds(5000);
+    options.heartbeat = std::chrono::milliseconds(50);
     MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
   }
   using Manager = std::function<void(const Channels&, ControlResponder)>;
@@ -83,6 +84,23 @@ class UnclearMoveTest : public ::testing::Test {
   void ExpectUnclear(const absl::Status& status) {
     EXPECT_NE(status.code(), absl::StatusCode::kFailedPrecondition) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("not known")) << status;
+  }
+  // Until bob has asked the broker how far everything is settled, after everything was.
+  void AwaitFloorOfNow() {
+    const std::string durable = ChatDurable(bob_->endpoint->id());
+    ASSERT_TRUE(Eventually([&] {
+      const auto info = space_->root_api().GetConsumer("CHAT_main", durable);
+      const auto stream = space_->root_api().GetStream("CHAT_main");
+      return info.ok() && stream.ok() && info->ack_floor_stream_seq == stream->last_seq;
+    }));
+    Collector<bool> asked;
+    MW_ASSERT_OK_AND_ASSIGN(const auto spy,
+                            space_->root().Subscribe("$JS.API.CONSUMER.INFO.CHAT_main." + durable, "",
+                                                     [&](const NatsMessage&) { asked.Add(true); }));
+    ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+    ASSERT_EQ(asked.Await(1).size(), 1u);
+    // Behind the answer, which goes the same way.
+    ASSERT_THAT(bob_->endpoint->ChatFrontier(), IsOk());
   }
   void ExpectLive(const std::string& channel) {
     Post(channel, "live in " + channel);
@@ -200,6 +218,34 @@ TEST_F(UnclearMoveTest, E14_AJoinAfterAnUnclearLeaveMovesTheFilterAgain) {
   ExpectLive("ops");
 }
 
+// Meanwhile the broker's account of what is settled goes on, by the other channels; it says nothing of this.
+TEST_F(UnclearMoveTest, E14_WhatAnUnclearLeaveKeptOutFollowsOnceTheFilterHoldsTheChannelAgain) {
+  ChannelDefaults closed;  // so that no join brings it as its history
+  closed.replay = false;
+  ASSERT_THAT(Privileged(space_->root_api(), "main").SetChannelDefaults(closed), IsOk());
+  for (const bool by_a_join : {true, false}) {
+    Serve(Obedient());
+    for (const char* channel : {"ops", "quiet"}) ASSERT_THAT(bob_->endpoint->JoinChannel(channel), IsOk());
+    if (by_a_join) {
+      ASSERT_THAT(bob_->endpoint->LeaveChannel("quiet"), IsOk());
+    }
+    Serve(Mute());
+    ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+    const std::string missed = by_a_join ? "missed 1" : "missed 2";
+    Post("ops", missed);
+    ExpectLive("general");
+    AwaitFloorOfNow();
+    Serve(Obedient());
+    if (by_a_join) {
+      EXPECT_THAT(bob_->endpoint->JoinChannel("quiet"), IsOk());
+    } else {
+      EXPECT_THAT(bob_->endpoint->LeaveChannel("quiet"), IsOk());
+    }
+    EXPECT_TRUE(bob_->AwaitText(missed)) << missed;
+    ExpectLive("ops");
+  }
+}
+
 // What the bind in the middle of a move finds out goes into what is asked for from then on.
 TEST_F(UnclearMoveTest, E14_AMoveThatIsSaidAgainNamesWhatIsJoinedByThen) {
   Serve(Mute());
@@ -243,6 +289,22 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
   EXPECT_TRUE(reached);
   EXPECT_THAT(joined, IsOk());
   EXPECT_TRUE(heard);
+}
+
+// It comes live before the endpoint has looked how far the history goes, which it may not read.
+TEST_F(UnclearMoveTest, E13_WhatIsPublishedAsTheFilterMovesIsHeardWithoutARightToTheHistory) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("narrow"));
+  options.channels.clear();
+  MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
+  Serve([this](const Channels& wanted, const ControlResponder& respond) {
+    SetFilter(wanted);
+    Post("star.x", "early");
+    respond(ControlReply::Ok(nullptr));
+  });
+  MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, bob_->endpoint->JoinChannel("star.x"));
+  EXPECT_EQ(joined.backfilled, 0u);
+  EXPECT_TRUE(bob_->AwaitText("early"));
+  ExpectLive("star.x");
 }
 
 }  // namespace
