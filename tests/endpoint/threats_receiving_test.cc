@@ -253,7 +253,13 @@ TEST_F(ReceivingThreats, T19_ACopyIntoAnotherStreamOrAServiceDoesNothing) {
   const auto copy = [&](const std::string& reply) {
     Store("CHAT_main", "cotal.main.chat." + mallory_.id + ".general", DumpJson(crafted));
     const std::string reader = MakeHistory("general");
-    PullInto(reader, reply);
+    // The broker may have nothing at once, though it is stored: the pull is made until it has delivered.
+    EXPECT_TRUE(Eventually([&] {
+      const auto info = space_->root_api().GetConsumer("CHAT_main", reader);
+      if (info.ok() && info->delivered_consumer_seq > 0) return true;
+      PullInto(reader, reply);
+      return false;
+    }));
     (void)mallory_.connection->Request("$JS.API.CONSUMER.DELETE.CHAT_main." + reader, "", kRequest);
   };
   const std::uint64_t mail = LastSeq("DM_main");
