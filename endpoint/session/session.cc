@@ -271,12 +271,16 @@ void Session::CheckDurables() {
 
 void Session::RunBackfill() {
   bool chat_open = false;
+  std::string told;
   while (!cancelled_) {
     const absl::Status noted = parts_.membership.NoteOwed();
     absl::Status status = parts_.backfiller.RunAll(cancelled_);
     // That something is to be waited for counts more than that something can't be read.
     if (status.ok() || absl::IsUnavailable(noted)) status = noted;
-    if (!status.ok() && !cancelled_ && !absl::IsUnavailable(status)) parts_.on_error(status);
+    // Once, and not at each try.
+    const bool passes = status.ok() || absl::IsUnavailable(status);
+    if (!passes && !cancelled_ && status.message() != told) parts_.on_error(status);
+    told = passes ? "" : std::string(status.message());
     // The live stream begins when the history has been handled, so that a crash before then owes all of it
     // again. A history that can't be read just now does not hold it up for ever.
     const bool joined = !parts_.joined.List().empty();

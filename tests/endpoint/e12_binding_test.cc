@@ -69,6 +69,7 @@ TEST_P(BindingTest, E12_TheFirstBindHandsOverTheHistoryOfEachChannelInOrderThenW
 
 // Of one channel or of all, it keeps nobody out: what is live comes, and the history once it can be read.
 TEST_P(BindingTest, E12_ARecordOfTheRegistryThatCannotBeReadOnlyHoldsUpTheHistory) {
+  const std::string waits = "the history of channel \"general\" has to wait";
   const std::string bucket = ChannelBucket("main");
   for (const std::string key : {"general", "=defaults"}) {
     MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, Configured({"general"}));
@@ -76,7 +77,18 @@ TEST_P(BindingTest, E12_ARecordOfTheRegistryThatCannotBeReadOnlyHoldsUpTheHistor
     Send("general", "history");
     ASSERT_THAT(space_->root_api().PutKey(bucket, key, R"({"replayWindow":"1w"})"), IsOk());
     MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
-    EXPECT_TRUE(bob->AwaitError("the history of channel \"general\" has to wait")) << key;
+    Collector<bool> tries;
+    MW_ASSERT_OK_AND_ASSIGN(const auto spy,
+                            space_->root().Subscribe("$JS.API.STREAM.MSG.GET.KV_" + bucket, "",
+                                                     [&](const NatsMessage&) { tries.Add(true); }));
+    ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+    EXPECT_TRUE(bob->AwaitError(waits)) << key;
+    // It is looked at again and again, and told of once.
+    EXPECT_GE(tries.Await(6).size(), 6u);
+    int told = 0;
+    for (const absl::Status& error : bob->errors.Await(0))
+      told += MessageOf(error).find(waits) != std::string::npos ? 1 : 0;
+    EXPECT_EQ(told, 1) << key;
     Send("general", "live");
     EXPECT_TRUE(bob->AwaitText("live")) << key;
     EXPECT_FALSE(bob->AwaitText("history", std::chrono::milliseconds(0))) << key;
