@@ -55,7 +55,7 @@ struct Content {
 };
 
 struct JoinResult {
-  bool joined = false;         // false: it was joined already
+  bool joined = false;  // false: it was joined already
   // Messages of its history that were handed over. Within a handler perhaps not all: the rest follows.
   std::size_t backfilled = 0;
 };

@@ -140,7 +140,7 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
   for (const std::string& channel : channels_.List()) {
     if (!untouched && IsFiltered(durable.info, channel)) continue;
     channels_.Arm(channel, frontier);
-    const absl::Status noted = NoteHistory(channel, frontier, 0);
+    absl::Status noted = NoteHistory(channel, frontier, 0);
     // A record that can't be read is no reason not to start: the history stays owed until it can.
     if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
     MutexLock lock(mutex_);

@@ -19,7 +19,7 @@ Card WithVersion(Card card) {
 
 }  // namespace
 
-OwnPresence::OwnPresence(std::string space, Card card)
+OwnPresence::OwnPresence(const std::string& space, Card card)
     : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(WithVersion(std::move(card))) {}
 
 void OwnPresence::SetStatus(PresenceStatus status) {

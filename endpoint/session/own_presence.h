@@ -16,7 +16,7 @@ namespace meshwarden {
 class OwnPresence {
  public:
   // A card without a protocol version gets ours.
-  OwnPresence(std::string space, Card card);
+  OwnPresence(const std::string& space, Card card);
 
   void SetStatus(PresenceStatus status);
   void SetActivity(std::optional<std::string> activity);
