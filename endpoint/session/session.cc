@@ -139,6 +139,13 @@ absl::StatusOr<ConsumerInfo> Session::FindOrMake(std::string_view stream, const 
     found = parts_.api.CreateConsumer(stream, config);
   }
   if (found.ok()) return found;
+  if (absl::IsPermissionDenied(found.status())) {
+    return Annotate(
+        found.status(),
+        fmt::format("durable {} is not this credential's to bind: it was minted for another id or "
+                    "role; have the agent provisioned as it is to start",
+                    name));
+  }
   if (!absl::IsNotFound(found.status())) return Annotate(found.status(), "durable " + name);
   return absl::FailedPreconditionError(fmt::format(
       "durable {} not pre-created — a launcher must call {} (auth mode binds the durable, it never "

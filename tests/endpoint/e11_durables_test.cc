@@ -56,6 +56,16 @@ TEST_F(DurablesTest, E11_AuthModeBindsAndNeverCreates) {
   ExpectMissing("TASK_main", "svc_", "{} not pre-created — a launcher must call provisionTaskQueue");
 }
 
+TEST_F(DurablesTest, E11_ARoleThatTheCredentialDoesNotHaveIsToldAsSuch) {
+  Enter(Mode::kAuth);
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("narrow"));
+  options.card.role = "reviewer";
+  const auto started = space_->Enter(options);
+  EXPECT_EQ(started.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(started.status().message()),
+              ::testing::HasSubstr("durable svc_reviewer is not this credential's to bind"));
+}
+
 TEST_F(DurablesTest, E11_AuthModeLeavesTheDurablesAsTheyWere) {
   Enter(Mode::kAuth);
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
