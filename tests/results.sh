@@ -6,11 +6,19 @@ failed=0
 outermost=0
 [ -n "${MESHWARDEN_FAILURES:-}" ] || { outermost=1; MESHWARDEN_FAILURES=$(mktemp); export MESHWARDEN_FAILURES; }
 
-# note_failure NAME [LOG]: remembers it, with the failed cases that the test log tells.
+# note_failure NAME [LOG]: remembers it, with what the test log tells of the first failed cases: enough to
+# work with where the log itself is gone.
 note_failure() {
   echo "FAILED: $1" | tee -a "$MESHWARDEN_FAILURES" >&2
-  [ -z "${2:-}" ] || grep -hE '^\[  FAILED  \] .*\(|: Failure$|Sanitizer: ' "$2" 2>/dev/null | head -n 6 |
-    cut -c1-160 | sed 's/^/  /' >>"$MESHWARDEN_FAILURES"
+  [ -z "${2:-}" ] || failure_details "$2" 2>/dev/null >>"$MESHWARDEN_FAILURES"
+}
+
+# The failures in the log $1, each with the lines that follow it.
+failure_details() {
+  awk '/: Failure$|Sanitizer: / { left = 12 }
+       /^\[  (FAILED|PASSED)  \]|^\[ RUN/ { left = 0 }
+       /^\[  FAILED  \] .*\(/ { left = 1 }
+       left-- > 0 { print "  " substr($0, 1, 400); if (++lines == 40) exit }' "$1"
 }
 
 # The test targets among the given patterns that a plain run would include.

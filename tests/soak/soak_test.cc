@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 TEST(SoakTest, AMinuteOfTrafficUnderRestartsLosesAndDoublesNothing) {
   MW_ASSERT_OK_AND_ASSIGN(const SoakReport report, RunSoak({}));
   std::cout << report.Line() << "\n";
-  EXPECT_THAT(report.Verdict(), IsOk()) << report.details;
+  EXPECT_THAT(report.Verdict(), IsOk()) << report.Line() << "\n" << report.details;
 }
 
 SoakReport GoodReport() {
