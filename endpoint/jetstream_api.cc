@@ -220,6 +220,15 @@ absl::StatusOr<StoredMessage> JetStreamApi::LastMessage(std::string_view stream,
   return Await<StoredMessage>([&](auto done) { LastMessageAsync(stream, subject, std::move(done)); });
 }
 
+absl::StatusOr<StoredMessage> JetStreamApi::FirstMessage(std::string_view stream, std::string_view filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  // The broker takes a filter that is missing for a question about the sequence alone.
+  if (filter.empty()) return absl::InvalidArgumentError("no filter to find the oldest message by");
+  const Json body = {{"seq", 1}, {"next_by_subj", filter}};
+  return DecodeStoredMessage(
+      connection_.Request(fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_));
+}
+
 absl::StatusOr<std::uint64_t> JetStreamApi::PublishStored(std::string_view subject, std::string_view payload,
                                                           std::optional<std::uint64_t> expected_last_seq) {
   NatsMessage message;

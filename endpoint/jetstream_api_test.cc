@@ -165,6 +165,19 @@ TEST_F(JetStreamApiTest, StoredMessagesAreWrittenReadAndGuardedBySequence) {
   EXPECT_FALSE(message.deleted);
 }
 
+TEST_F(JetStreamApiTest, TheOldestMessageIsFoundByAFilter) {
+  StartWithStream();
+  ASSERT_THAT(api_->PublishStored("a.x.1", "other", std::nullopt), IsOkAndHolds(1u));
+  ASSERT_THAT(api_->PublishStored("a.k.2", "one", std::nullopt), IsOkAndHolds(2u));
+  ASSERT_THAT(api_->PublishStored("a.k.1", "two", std::nullopt), IsOkAndHolds(3u));
+  MW_ASSERT_OK_AND_ASSIGN(const StoredMessage first, api_->FirstMessage("S", "a.k.*"));
+  EXPECT_EQ(first.seq, 2u);
+  EXPECT_EQ(first.payload, "one");
+  EXPECT_TRUE(HasJsError(api_->FirstMessage("S", "a.z.*").status(), JsError::kMessageNotFound));
+  EXPECT_THAT(api_->FirstMessage("S", ""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(api_->FirstMessage("S.T", "a.>"), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(JetStreamApiTest, AMessageWithAnIdIsStoredOnce) {
   StartWithStream();
   MW_ASSERT_OK_AND_ASSIGN(const PublishAck first, api_->PublishMessage("a.b", "one", "id-1"));

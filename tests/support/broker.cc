@@ -129,4 +129,23 @@ absl::Status TestBroker::RestartEmpty() {
   return Launch();
 }
 
+absl::Status TestBroker::RestartForgetting(const std::string& stream) {
+  namespace fs = std::filesystem;
+  if (server_ == nullptr) return absl::FailedPreconditionError("the server is down");
+  // Ended in good order, so that the durables' places are on disk.
+  server_->Signal(SIGTERM);
+  MW_RETURN_IF_ERROR(server_->Wait(kEndTimeout).status());
+  server_.reset();
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(directory_ + "/js", error)) {
+    const fs::path& path = entry.path();
+    if (path.filename() == "msgs" && path.parent_path().filename() == stream) found.push_back(path);
+  }
+  if (found.size() != 1) return absl::NotFoundError("the store has no stream " + stream);
+  fs::remove_all(found.front(), error);
+  if (error) return absl::InternalError("can't empty " + found.front().string() + ": " + error.message());
+  return Launch();
+}
+
 }  // namespace meshwarden::testing

@@ -52,6 +52,10 @@ class TestBroker {
   // Starts it again on the same port, killing it first if it is up; with its store, or with an empty one.
   absl::Status Restart();
   absl::Status RestartEmpty();
+  // Ends the server and starts it with a store in which `stream` has no messages and counts from 1 again,
+  // while its durables still stand where they stood: what being killed while a stream is empty can make of
+  // it.
+  absl::Status RestartForgetting(const std::string& stream);
   // The configuration of the next start.
   absl::Status SetConfig(const std::string& config);
 
