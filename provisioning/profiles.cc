@@ -234,11 +234,17 @@ Permissions ResponderPermissions(const ProfileOptions& options) {
           .subscribe = SubjectRules{.allow = std::move(services), .deny = {}}};
 }
 
+// Moves chat durables and makes role queues anew, each reading its role's tasks: the filter of such a durable
+// stands in the subject. Nothing of direct messages.
 Permissions MoverPermissions(const ProfileOptions& options) {
   const StreamApi chat = Chat(options);
+  const StreamApi task = Task(options);
   return RequestsOnly(options,
                       {std::string(kAccountInfo), chat.Stream("INFO"), chat.Consumer("DURABLE.CREATE", "*"),
-                       chat.Consumer("INFO", "*"), Agents(options).Stream("MSG.GET")});
+                       chat.Consumer("INFO", "*"), task.Stream("INFO"), task.Stream("MSG.GET"),
+                       task.Consumer("LIST"), task.Consumer("INFO", "*"), task.Consumer("DELETE", "*"),
+                       task.Consumer("CREATE", "*." + AnycastSubject(options.space, "*", "*")),
+                       Agents(options).Stream("MSG.GET")});
 }
 
 }  // namespace

@@ -193,13 +193,30 @@ TEST(ProfilesTest, ResponderReachesNoSubjectOfAuthority) {
   }
 }
 
-TEST(ProfilesTest, MoverMovesChatFiltersAndReadsRecords) {
+TEST(ProfilesTest, MoverMovesChatFiltersRemakesRoleQueuesAndReadsRecords) {
   const Permissions mover = Get(Profile::kMover);
-  EXPECT_EQ(mover.publish->allow,
-            Expand({"$JS.API.INFO", "$JS.API.STREAM.INFO.CHAT_main",
-                    "$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main.*", "$JS.API.CONSUMER.INFO.CHAT_main.*",
-                    fmt::format("$JS.API.STREAM.MSG.GET.KV_{}", AgentBucket("main"))}));
+  EXPECT_EQ(
+      mover.publish->allow,
+      Expand({"$JS.API.INFO", "$JS.API.STREAM.INFO.CHAT_main", "$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main.*",
+              "$JS.API.CONSUMER.INFO.CHAT_main.*", "$JS.API.STREAM.INFO.TASK_main",
+              "$JS.API.STREAM.MSG.GET.TASK_main", "$JS.API.CONSUMER.LIST.TASK_main",
+              "$JS.API.CONSUMER.INFO.TASK_main.*", "$JS.API.CONSUMER.DELETE.TASK_main.*",
+              "$JS.API.CONSUMER.CREATE.TASK_main.*.cotal.main.svc.*.*",
+              fmt::format("$JS.API.STREAM.MSG.GET.KV_{}", AgentBucket("main"))}));
   EXPECT_EQ(mover.subscribe->allow, Expand({"_INBOX_@.>"}));
+}
+
+TEST(ProfilesTest, MoverNeitherReadsDirectMessagesNorEmptiesAStream) {
+  const SubjectRules publish = *Get(Profile::kMover).publish;
+  for (const char* subject :
+       {"$JS.API.CONSUMER.CREATE.DM_main.x.cotal.main.inst.U.*", "$JS.API.CONSUMER.DURABLE.CREATE.DM_main.x",
+        "$JS.API.STREAM.MSG.GET.DM_main", "$JS.API.CONSUMER.DELETE.CHAT_main.chat_U",
+        "$JS.API.CONSUMER.DELETE.DM_main.dm_U", "$JS.API.STREAM.PURGE.TASK_main",
+        "$JS.API.STREAM.DELETE.TASK_main", "$JS.API.STREAM.MSG.DELETE.TASK_main",
+        "$JS.API.STREAM.UPDATE.TASK_main", "$JS.API.CONSUMER.MSG.NEXT.TASK_main.svc_x",
+        "$JS.ACK.TASK_main.svc_x.1.1.1.1.0", "cotal.main.svc.x.U"}) {
+    EXPECT_FALSE(Lets(publish, subject)) << subject;
+  }
 }
 
 TEST(ProfilesTest, LauncherAsksTheManagerServiceOnly) {

@@ -33,7 +33,7 @@ std::string_view PurposeOf(Profile profile) {
     case Profile::kResponder:
       return "answers control requests";
     case Profile::kMover:
-      return "moves chat filters";
+      return "moves chat filters, makes role queues anew";
     case Profile::kLauncher:
       return "asks for agents to be provisioned";
   }
