@@ -81,6 +81,7 @@ Daemon::Daemon(const Config& config, const Material& material, Log& log)
       material_(material),
       log_(log),
       deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
+      keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
       queue_(config.limits) {}
 
 Daemon::~Daemon() { Stop(std::chrono::milliseconds(0)); }
@@ -92,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(daemon->CheckServer());
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
   MW_RETURN_IF_ERROR(daemon->Serve());
+  daemon->keeper_->Start(*daemon->apis_.back());
   log.Write(LogLevel::kInfo, "ready",
             {{"space", config.space},
              {"server", daemon->responder_->server_version()},
@@ -122,6 +124,16 @@ ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<co
   return options;
 }
 
+ConnectionOptions Daemon::MoverOptions() const {
+  ConnectionOptions options = OptionsFor("mover", material_.mover);
+  options.on_state = [told = std::move(options.on_state), &keeper = *keeper_](bool connected) {
+    told(connected);
+    // The broker may have been restarted, with less in its store than it had.
+    if (connected) keeper.LookSoon();
+  };
+  return options;
+}
+
 absl::Status Daemon::Connect() {
   absl::StatusOr<std::unique_ptr<Connection>> responder =
       Connection::Open(OptionsFor("responder", material_.responder));
@@ -130,8 +142,7 @@ absl::Status Daemon::Connect() {
   }
   responder_ = *std::move(responder);
   for (int i = 0; i < kMovers; ++i) {
-    absl::StatusOr<std::unique_ptr<Connection>> mover =
-        Connection::Open(OptionsFor("mover", material_.mover));
+    absl::StatusOr<std::unique_ptr<Connection>> mover = Connection::Open(MoverOptions());
     if (!mover.ok()) {
       return CannotConnect(mover.status(), config_.mover_credentials);
     }
@@ -202,6 +213,7 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   for (const auto& mover : movers_) {
     static_cast<void>(mover->Drain(kDrainTimeout));
   }
+  keeper_->Stop();
   if (responder_ != nullptr) {
     static_cast<void>(responder_->Drain(kDrainTimeout));
   }

@@ -17,6 +17,7 @@
 #include "manager/deadline_watch.h"
 #include "manager/log.h"
 #include "manager/material.h"
+#include "manager/queue_keeper.h"
 #include "manager/self_service.h"
 
 namespace meshwarden {
@@ -43,6 +44,7 @@ class Daemon {
   Daemon(const Config& config, const Material& material, Log& log);
 
   ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const;
+  ConnectionOptions MoverOptions() const;
   absl::Status Connect();
   absl::Status CheckServer();
   // Reads a record that cannot exist: answered only if the mover's rights and the space are as they must be.
@@ -56,6 +58,7 @@ class Daemon {
 
   // What has threads comes first, since the rest lives on them; Stop() ends it before anything is destroyed.
   std::unique_ptr<DeadlineWatch> deadlines_;
+  std::unique_ptr<QueueKeeper> keeper_;
   std::unique_ptr<Connection> responder_;
   // Several, because a server carries out the API requests of one connection one after the other.
   std::vector<std::unique_ptr<Connection>> movers_;

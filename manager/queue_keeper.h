@@ -1,0 +1,72 @@
+// Keeps the role queues of a space in step with their stream: one that the broker has left behind is made
+// anew (see endpoint/task_queues.h), since agents, who may only bind it, cannot.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "endpoint/jetstream_api.h"
+#include "endpoint/task_queues.h"
+#include "manager/log.h"
+
+namespace meshwarden {
+
+// Has a thread of its own, which looks when it starts, when it is told to, and at an interval. Thread-safe.
+class QueueKeeper {
+ public:
+  struct Options {
+    std::chrono::milliseconds interval{60'000};
+    // Before what was found once counts, and at most as much again, by chance: of several managers one is
+    // first, and the others find nothing any more.
+    std::chrono::milliseconds confirm_after{1'000};
+    std::chrono::milliseconds retry_after{5'000};  // when the broker did not answer
+  };
+
+  // `log` must outlive the keeper.
+  QueueKeeper(std::string space, Log& log, const Options& options);
+  ~QueueKeeper();
+  QueueKeeper(const QueueKeeper&) = delete;
+  QueueKeeper& operator=(const QueueKeeper&) = delete;
+
+  // Begins to look, through `api`, which must live until Stop has returned. Once.
+  void Start(JetStreamApi& api);
+  // Looks soon: to be called when the broker may have been restarted. Does not block; may come before Start.
+  void LookSoon() MW_EXCLUDES(mutex_);
+  // Ends the thread; a request under way is waited for. Idempotent; not from several threads at once.
+  void Stop() MW_EXCLUDES(mutex_);
+
+ private:
+  // What a look calls for.
+  enum class Next { kInterval, kConfirm, kRetry, kNever };
+
+  void Run(JetStreamApi& api) MW_EXCLUDES(mutex_);
+  // False when it is to end.
+  bool AwaitTurn(Next next) MW_EXCLUDES(mutex_);
+  std::chrono::milliseconds DelayOf(Next next);
+  Next Look(JetStreamApi& api);
+  Next Mend(JetStreamApi& api);
+  Next Failed(const absl::Status& status);
+
+  const std::string space_;
+  Log& log_;
+  const Options options_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool soon_ MW_GUARDED_BY(mutex_) = false;
+  bool stopping_ MW_GUARDED_BY(mutex_) = false;
+
+  // Of the thread alone.
+  std::minstd_rand random_;
+  std::vector<QueueBehind> suspected_;  // found by the last look
+  std::vector<QueueBehind> behind_;     // found twice, and not made anew yet
+  std::thread thread_;
+};
+
+}  // namespace meshwarden

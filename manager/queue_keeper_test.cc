@@ -1,0 +1,252 @@
+#include "manager/queue_keeper.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "base/secret.h"
+#include "base/status_matchers.h"
+#include "endpoint/collector.h"
+#include "endpoint/fetch.h"
+#include "endpoint/privileged.h"
+#include "proto/subject.h"
+#include "tests/support/broker.h"
+
+namespace meshwarden {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::BrokerOptions;
+using testing::Collector;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::Not;
+using testing::StatusIs;
+using testing::TestBroker;
+
+constexpr seconds kTimeout{5};
+constexpr seconds kPatience{20};
+constexpr std::chrono::hours kNotInThisTest{1};
+constexpr char kStream[] = "TASK_main";
+constexpr char kQueue[] = "svc_worker";
+
+// One user may do everything, the other nothing but listen.
+constexpr char kTwoUsers[] = R"(
+jetstream: enabled
+authorization: {
+  users: [
+    { user: all, password: all },
+    { user: none, password: none, permissions: { publish: { deny: [">"] } } }
+  ]
+}
+)";
+
+class QueueKeeperTest : public ::testing::Test {
+ protected:
+  void Start(const BrokerOptions& options, const std::string& user = "") {
+    MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start(options));
+    ASSERT_NO_FATAL_FAILURE(Connect(user));
+    Privileged privileged(*api_, "main");
+    ASSERT_THAT(privileged.CreateSpaceStreams(1), IsOk());
+    ASSERT_THAT(privileged.ProvisionTaskQueue("worker"), IsOk());
+  }
+  void Open(const std::string& user, std::unique_ptr<Connection>& connection) {
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    options.user = user;
+    if (!user.empty()) options.password = std::make_shared<const Secret>(Secret::CopyOf(user));
+    options.reconnect_wait = milliseconds(50);
+    MW_ASSERT_OK_AND_ASSIGN(connection, Connection::Open(std::move(options)));
+  }
+  void Connect(const std::string& user) {
+    api_.reset();
+    ASSERT_NO_FATAL_FAILURE(Open(user, connection_));
+    api_ = std::make_unique<JetStreamApi>(*connection_, kTimeout);
+  }
+  void Post(const std::string& text) {
+    ASSERT_THAT(api_->PublishStored(AnycastSubject("main", "worker", "UX"), text, std::nullopt), IsOk());
+  }
+  // Takes one task and acknowledges it; empty if there is none.
+  std::string WorkOne() {
+    const auto tasks = Fetch(*connection_, kStream, kQueue, {.max_messages = 1, .wait = milliseconds(200)});
+    if (!tasks.ok() || tasks->empty()) return "";
+    EXPECT_THAT(Ack(*connection_, tasks->front()), IsOk());
+    EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
+    return tasks->front().payload;
+  }
+  void PostAndWork(int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_NO_FATAL_FAILURE(Post("early"));
+      ASSERT_TRUE(Eventually([this] { return WorkOne() == "early"; }));
+    }
+    ASSERT_TRUE(Eventually([this] { return api_->GetStream(kStream)->messages == 0; }));
+  }
+  // Everything is done; then the broker is killed so that the stream counts from 1 again.
+  void LoseTheCount() {
+    ASSERT_NO_FATAL_FAILURE(PostAndWork(3));
+    ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
+    ASSERT_NO_FATAL_FAILURE(Connect(""));
+  }
+  std::string Created() {
+    const absl::StatusOr<ConsumerInfo> info = api_->GetConsumer(kStream, kQueue);
+    return info.ok() ? info->created : "";
+  }
+  static bool Eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  // Also what is stored below the durable's place.
+  void ExpectTasksCome() {
+    Post("late");
+    EXPECT_TRUE(Eventually([this] { return WorkOne() == "late"; }));
+  }
+
+  std::unique_ptr<TestBroker> broker_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<JetStreamApi> api_;
+  std::ostringstream out_;
+  Log log_{{.format = LogFormat::kText, .level = LogLevel::kDebug},
+           std::make_shared<spdlog::sinks::ostream_sink_mt>(out_)};
+  QueueKeeper::Options options_{
+      .interval = kNotInThisTest, .confirm_after = milliseconds(100), .retry_after = kNotInThisTest};
+};
+
+TEST_F(QueueKeeperTest, WhatWasLeftBehindIsMadeAnewFromTheStart) {
+  Start({});
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(*api_);
+  ExpectTasksCome();
+  keeper.Stop();
+  const bool mended = connection_->server_version().starts_with("2.10.");
+  EXPECT_EQ(out_.str().find("role queue made anew") != std::string::npos, mended) << out_.str();
+}
+
+TEST_F(QueueKeeperTest, WhatIsLeftBehindLaterIsMadeAnewWhenToldToLook) {
+  Start({});
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("", connection));
+  JetStreamApi api(*connection, kTimeout);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  ASSERT_TRUE(Eventually([&] { return api.GetStream(kStream).ok(); }));
+  keeper.LookSoon();
+  ExpectTasksCome();
+  keeper.Stop();
+}
+
+TEST_F(QueueKeeperTest, WhatIsLeftBehindLaterIsMadeAnewAtTheInterval) {
+  Start({});
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("", connection));
+  JetStreamApi api(*connection, kTimeout);
+  options_.interval = milliseconds(50);
+  options_.retry_after = milliseconds(50);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  ExpectTasksCome();
+  keeper.Stop();
+}
+
+TEST_F(QueueKeeperTest, WhatWasFoundOnceIsLeftAlone) {
+  Start({});
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  const std::string created = Created();
+  Collector<bool> looks;
+  MW_ASSERT_OK_AND_ASSIGN(const auto looking,
+                          connection_->Subscribe("$JS.API.STREAM.MSG.GET.TASK_main", "",
+                                                 [&](const NatsMessage&) { looks.Add(true); }));
+  ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
+  options_.confirm_after = kNotInThisTest;
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(*api_);
+  ASSERT_EQ(looks.Await(1).size(), 1U);
+  keeper.LookSoon();
+  keeper.Stop();  // the look has been ended
+  EXPECT_EQ(Created(), created);
+}
+
+TEST_F(QueueKeeperTest, ABrokerThatIsAwayIsAskedAgain) {
+  Start({});
+  ASSERT_NO_FATAL_FAILURE(PostAndWork(3));
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("", connection));
+  JetStreamApi api(*connection, milliseconds(100));
+  ASSERT_THAT(broker_->Stop(), IsOk());
+  options_.retry_after = milliseconds(50);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  // Asked after the keeper's first look, on the same connection, and not answered either.
+  ASSERT_THAT(api.GetStream(kStream), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  ASSERT_THAT(broker_->Continue(), IsOk());
+  ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Connect(""));
+  ExpectTasksCome();
+  keeper.Stop();
+}
+
+TEST_F(QueueKeeperTest, ASoundQueueIsLeftAloneUnderTraffic) {
+  Start({});
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("", connection));
+  JetStreamApi api(*connection, kTimeout);
+  const std::string created = Created();
+  options_.interval = milliseconds(1);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  ASSERT_NO_FATAL_FAILURE(PostAndWork(200));
+  keeper.Stop();
+  EXPECT_EQ(Created(), created);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("made anew")));
+}
+
+TEST_F(QueueKeeperTest, RightsThatAreMissingAreToldOnceAndNotTriedAgain) {
+  BrokerOptions options;
+  options.config = kTwoUsers;
+  Start(options, "all");
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("none", connection));
+  JetStreamApi api(*connection, kTimeout);
+  options_.interval = milliseconds(1);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  ASSERT_TRUE(Eventually([this] { return broker_->log().find("Publish Violation") != std::string::npos; }));
+  keeper.LookSoon();
+  ASSERT_NO_FATAL_FAILURE(PostAndWork(20));  // time enough to be told again
+  keeper.Stop();
+  const std::string told = out_.str();
+  EXPECT_THAT(told, HasSubstr("creds mint --profile mover"));
+  EXPECT_EQ(told.find("not looked after"), told.rfind("not looked after")) << told;
+}
+
+TEST_F(QueueKeeperTest, ASpaceWithoutATaskStreamIsNoError) {
+  Start({});
+  QueueKeeper keeper("nowhere", log_, options_);
+  keeper.Start(*api_);
+  keeper.Stop();
+  EXPECT_EQ(out_.str(), "");
+}
+
+TEST_F(QueueKeeperTest, OneThatWasNeverStartedEnds) {
+  QueueKeeper keeper("main", log_, options_);
+  keeper.LookSoon();
+  keeper.Stop();
+}
+
+}  // namespace
+}  // namespace meshwarden
