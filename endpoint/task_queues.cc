@@ -16,12 +16,16 @@ namespace {
 
 constexpr std::string_view kPrefix = "svc_";
 
-// A stream may have durables of others; only a role's own, reading what is the role's, is ours to judge.
+// A stream may have durables of others; only one that reads what is its role's, in the form that can be made
+// again by name and filter, is ours to judge. One that gives up on a task passes it by without fault.
 bool IsRoleQueue(const ConsumerInfo& durable, std::string_view space) {
   if (!durable.name.starts_with(kPrefix)) return false;
   const std::string role = durable.name.substr(kPrefix.size());
-  return durable.name == TaskDurable(role) &&
-         durable.config.Filters() == std::vector<std::string>{AnycastSubject(space, role, "*")};
+  const ConsumerConfig& config = durable.config;
+  const auto max_deliver = config.extra.find("max_deliver");
+  const bool gives_up = max_deliver != config.extra.end() && *max_deliver > 0;
+  return durable.name == TaskDurable(role) && config.filter_subject == AnycastSubject(space, role, "*") &&
+         !gives_up;
 }
 
 // The oldest task of the role in the stream; 0 if there is none.
@@ -29,8 +33,24 @@ absl::StatusOr<std::uint64_t> FirstTask(JetStreamApi& api, const ConsumerInfo& d
   const absl::StatusOr<StoredMessage> first =
       api.FirstMessage(durable.stream, durable.config.Filters().front());
   if (HasJsError(first.status(), JsError::kMessageNotFound)) return 0;
-  MW_RETURN_IF_ERROR(first.status());
+  MW_RETURN_IF_ERROR(Annotate(first.status(), fmt::format("reading the oldest task of {}", durable.name)));
   return first->seq;
+}
+
+bool IsReplicated(const StreamInfo& stream) {
+  const auto replicas = stream.config.find("num_replicas");
+  return replicas != stream.config.end() && *replicas > 1;
+}
+
+// The old durable is gone: true. It was made anew: false.
+absl::StatusOr<bool> DeleteOld(JetStreamApi& api, const ConsumerInfo& old) {
+  const absl::StatusOr<ConsumerInfo> now = api.GetConsumer(old.stream, old.name);
+  if (HasJsError(now.status(), JsError::kConsumerNotFound)) return true;
+  MW_RETURN_IF_ERROR(now.status());
+  if (now->created != old.created) return false;
+  absl::Status deleted = api.DeleteConsumer(old.stream, old.name);
+  if (!HasJsError(deleted, JsError::kConsumerNotFound)) MW_RETURN_IF_ERROR(deleted);
+  return true;
 }
 
 }  // namespace
@@ -52,23 +72,21 @@ absl::StatusOr<std::vector<QueueBehind>> FindQueuesBehind(JetStreamApi& api, std
     const bool beyond_end = durable.delivered_stream_seq > info.last_seq;
     const bool passed_over = first_task > 0 && first_task <= durable.ack_floor_stream_seq;
     if (!beyond_end && !passed_over) continue;
-    behind.push_back({.durable = std::move(durable), .first_task = first_task});
+    behind.push_back({.durable = std::move(durable),
+                      .certain = beyond_end && !IsReplicated(info),
+                      .first_task = first_task});
   }
   return behind;
 }
 
-absl::Status RemakeQueue(JetStreamApi& api, const QueueBehind& behind) {
-  const ConsumerInfo& found = behind.durable;
-  const absl::StatusOr<ConsumerInfo> now = api.GetConsumer(found.stream, found.name);
-  if (now.ok()) {
-    if (now->created != found.created) return absl::OkStatus();
-    MW_RETURN_IF_ERROR(Annotate(api.DeleteConsumer(found.stream, found.name),
-                                fmt::format("deleting the role queue {}", found.name)));
-  } else if (!HasJsError(now.status(), JsError::kConsumerNotFound)) {
-    return now.status();
-  }
-  return Annotate(api.CreateConsumer(found.stream, found.config).status(),
-                  fmt::format("making the role queue {} again", found.name));
+absl::StatusOr<bool> RemakeQueue(JetStreamApi& api, const QueueBehind& behind) {
+  const ConsumerInfo& old = behind.durable;
+  const absl::StatusOr<bool> deleted = DeleteOld(api, old);
+  MW_RETURN_IF_ERROR(Annotate(deleted.status(), fmt::format("deleting the role queue {}", old.name)));
+  if (!*deleted) return false;
+  MW_RETURN_IF_ERROR(Annotate(api.CreateConsumer(old.stream, old.config).status(),
+                              fmt::format("making the role queue {} again", old.name)));
+  return true;
 }
 
 }  // namespace meshwarden

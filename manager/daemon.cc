@@ -208,12 +208,13 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   // Requests that still arrive are told so; when the responder closes, the server knows and sends no more.
   queue_.Close();
   const bool finished = queue_.WaitUntilIdle(timeout);
+  // While its connection lives, so that no queue stays deleted.
+  keeper_->Stop();
   // What is still under way ends with an error as the mover closes, and its answer goes out before the
   // responder does.
   for (const auto& mover : movers_) {
     static_cast<void>(mover->Drain(kDrainTimeout));
   }
-  keeper_->Stop();
   if (responder_ != nullptr) {
     static_cast<void>(responder_->Drain(kDrainTimeout));
   }

@@ -22,8 +22,9 @@
 
 namespace meshwarden {
 
-// One connection hears requests and publishes to inboxes; others move filters and read records, and answer
-// nobody. Whoever sends a request can thereby never steer one that may change something.
+// One connection hears requests and publishes to inboxes; others move filters, look after role queues and
+// read records, and answer nobody. Whoever sends a request can thereby never steer one that may change
+// something.
 class Daemon {
  public:
   // Connects, checks what it finds, and answers requests from then on. Unavailable, PermissionDenied or

@@ -35,6 +35,13 @@ void QueueKeeper::Stop() {
 void QueueKeeper::Run(JetStreamApi& api) {
   Next next = Look(api);
   while (AwaitTurn(next)) next = Look(api);
+  // One that was deleted and could not be made yet: nobody would know of it any more.
+  if (const absl::Status status = Mend(api); !status.ok()) static_cast<void>(Failed(status));
+}
+
+bool QueueKeeper::stopping() {
+  const MutexLock lock(mutex_);
+  return stopping_;
 }
 
 bool QueueKeeper::AwaitTurn(Next next) {
@@ -74,55 +81,77 @@ std::chrono::milliseconds QueueKeeper::DelayOf(Next next) {
 }
 
 QueueKeeper::Next QueueKeeper::Look(JetStreamApi& api) {
-  // First what was begun: its durable may be gone.
-  if (!behind_.empty()) {
-    if (const Next next = Mend(api); next != Next::kInterval) return next;
-  }
+  // First what was begun: its durable may be gone. One that can't be made keeps nobody from the others.
+  static_cast<void>(Mend(api));
+  if (stopping()) return Next::kNever;
   absl::StatusOr<std::vector<QueueBehind>> found = FindQueuesBehind(api, space_);
   if (!found.ok()) return Failed(found.status());
-  const auto again = std::stable_partition(found->begin(), found->end(), [this](const QueueBehind& queue) {
-    return std::none_of(suspected_.begin(), suspected_.end(),
-                        [&queue](const QueueBehind& earlier) { return queue.SameAs(earlier); });
-  });
-  std::move(again, found->end(), std::back_inserter(behind_));
-  found->erase(again, found->end());
-  suspected_ = *std::move(found);
-  const Next next = Mend(api);
-  return next == Next::kInterval && !suspected_.empty() ? Next::kConfirm : next;
+  failed_looks_ = 0;
+  Weigh(*std::move(found));
+  if (const absl::Status status = Mend(api); !status.ok()) return Failed(status);
+  return suspected_.empty() ? Next::kInterval : Next::kConfirm;
 }
 
-QueueKeeper::Next QueueKeeper::Mend(JetStreamApi& api) {
-  while (!behind_.empty()) {
-    const QueueBehind& queue = behind_.back();
-    if (const absl::Status status = RemakeQueue(api, queue); !status.ok()) return Failed(status);
-    log_.Write(LogLevel::kWarn, "role queue made anew: the broker had lost its stream's count",
+void QueueKeeper::Weigh(std::vector<QueueBehind> found) {
+  const std::vector<QueueBehind> before = std::exchange(suspected_, {});
+  std::copy_if(before.begin(), before.end(), std::back_inserter(behind_),
+               [](const QueueBehind& earlier) { return earlier.certain; });
+  for (QueueBehind& queue : found) {
+    const auto same = [&queue](const QueueBehind& other) { return queue.SameAs(other); };
+    const auto taken = [&queue](const QueueBehind& other) {
+      return queue.durable.name == other.durable.name && queue.durable.created == other.durable.created;
+    };
+    if (std::any_of(behind_.begin(), behind_.end(), taken)) continue;
+    const bool again = std::any_of(before.begin(), before.end(), same);
+    (again ? behind_ : suspected_).push_back(std::move(queue));
+  }
+}
+
+absl::Status QueueKeeper::Mend(JetStreamApi& api) {
+  absl::Status first_failure;
+  std::vector<QueueBehind> failed;
+  for (QueueBehind& queue : std::exchange(behind_, {})) {
+    // A broker that is away is away for the others too.
+    const bool away = absl::IsUnavailable(first_failure) || absl::IsDeadlineExceeded(first_failure);
+    absl::Status status = away ? first_failure : MendOne(api, queue);
+    if (status.ok()) continue;
+    first_failure.Update(status);
+    failed.push_back(std::move(queue));
+  }
+  behind_ = std::move(failed);
+  return first_failure;
+}
+
+absl::Status QueueKeeper::MendOne(JetStreamApi& api, const QueueBehind& queue) {
+  MW_ASSIGN_OR_RETURN(const bool made, RemakeQueue(api, queue));
+  if (made) {
+    log_.Write(LogLevel::kWarn, "role queue made anew: it was behind its stream",
                {{"durable", queue.durable.name},
                 {"delivered", static_cast<std::int64_t>(queue.durable.delivered_stream_seq)},
+                {"ack_floor", static_cast<std::int64_t>(queue.durable.ack_floor_stream_seq)},
                 {"oldest_task", static_cast<std::int64_t>(queue.first_task)}});
-    behind_.pop_back();
   }
-  return Next::kInterval;
+  return absl::OkStatus();
 }
 
 QueueKeeper::Next QueueKeeper::Failed(const absl::Status& status) {
+  const std::string error = MessageOf(status);
+  if (!behind_.empty()) {
+    log_.Write(LogLevel::kError, "a role queue could not be made anew, trying again", {{"error", error}});
+    return Next::kRetry;
+  }
   if (absl::IsPermissionDenied(status)) {
     log_.Write(LogLevel::kWarn,
                "role queues are not looked after: mover_credentials may not; mint them again with meshwarden "
                "creds mint --profile mover, and restart",
-               {{"error", MessageOf(status)}});
+               {{"error", error}});
     return Next::kNever;
   }
   // A space without a task stream has no role queues.
-  if (absl::IsNotFound(status)) {
-    suspected_.clear();
-    behind_.clear();
-    return Next::kInterval;
-  }
-  // A broker that is away is no news; a queue that is neither the old one nor a new one is.
-  log_.Write(behind_.empty() ? LogLevel::kDebug : LogLevel::kError,
-             behind_.empty() ? "role queues could not be looked at, trying again"
-                             : "a role queue could not be made anew, trying again",
-             {{"error", MessageOf(status)}});
+  if (absl::IsNotFound(status)) return Next::kInterval;
+  // A broker that is away for a moment is no news.
+  log_.Write(++failed_looks_ == options_.warn_after ? LogLevel::kWarn : LogLevel::kDebug,
+             "role queues could not be looked at, trying again", {{"error", error}});
   return Next::kRetry;
 }
 

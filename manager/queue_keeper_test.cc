@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/secret.h"
 #include "base/status_matchers.h"
@@ -27,10 +31,12 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::BrokerOptions;
 using testing::Collector;
-using ::testing::ElementsAre;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsOk;
+using testing::IsOkAndHolds;
+using ::testing::Not;
 using testing::TestBroker;
 
 constexpr seconds kTimeout{5};
@@ -39,13 +45,15 @@ constexpr std::chrono::hours kNotInThisTest{1};
 constexpr char kStream[] = "TASK_main";
 constexpr char kQueue[] = "svc_worker";
 
-// One user may do everything, the other nothing but listen.
-constexpr char kTwoUsers[] = R"(
+// One user may do everything, one nothing but listen, and one make any consumer but svc_worker.
+constexpr char kThreeUsers[] = R"(
 jetstream: enabled
 authorization: {
   users: [
     { user: all, password: all },
     { user: none, password: none, permissions: { publish: { deny: [">"] } } }
+    { user: some, password: some, permissions: {
+        publish: { deny: ["$JS.API.CONSUMER.CREATE.TASK_main.svc_worker.>"] } } }
   ]
 }
 )";
@@ -102,13 +110,20 @@ class QueueKeeperTest : public ::testing::Test {
       ASSERT_NO_FATAL_FAILURE(Post("early"));
       ASSERT_TRUE(Eventually([this] { return WorkOne() == "early"; }));
     }
-    ASSERT_TRUE(Eventually([this] { return api_->GetStream(kStream)->messages == 0; }));
+    ASSERT_TRUE(Eventually([this] { return Messages() == 0; }));
   }
   // Everything is done; then the broker is killed so that the stream counts from 1 again.
-  void LoseTheCount() {
+  void LoseTheCount(const std::string& user = "") {
     ASSERT_NO_FATAL_FAILURE(PostAndWork(3));
     ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
-    ASSERT_NO_FATAL_FAILURE(Connect(""));
+    ASSERT_NO_FATAL_FAILURE(Connect(user));
+  }
+  // Newer ones see to it by themselves.
+  bool BrokerLeavesQueuesBehind() const { return connection_->server_version().starts_with("2.10."); }
+  // In the stream; -1 if it does not tell.
+  std::int64_t Messages() {
+    const absl::StatusOr<StreamInfo> stream = api_->GetStream(kStream);
+    return stream.ok() ? static_cast<std::int64_t>(stream->messages) : -1;
   }
   std::string Created() {
     const absl::StatusOr<ConsumerInfo> info = api_->GetConsumer(kStream, kQueue);
@@ -147,16 +162,17 @@ TEST_F(QueueKeeperTest, WhatWasLeftBehindIsMadeAnewFromTheStart) {
   keeper.Start(*api_);
   ExpectTasksCome();
   keeper.Stop();
-  // Newer brokers see to it by themselves.
-  if (connection_->server_version().starts_with("2.10.")) {
-    EXPECT_THAT(lines_.Await(0), ElementsAre(HasSubstr("role queue made anew")));
+  const auto made = Contains(HasSubstr("role queue made anew"));
+  if (BrokerLeavesQueuesBehind()) {
+    EXPECT_THAT(lines_.Await(0), made);
   } else {
-    EXPECT_THAT(lines_.Await(0), IsEmpty());
+    EXPECT_THAT(lines_.Await(0), Not(made));
   }
 }
 
 TEST_F(QueueKeeperTest, WhatIsLeftBehindLaterIsMadeAnewWhenToldToLook) {
   Start({});
+  options_.retry_after = milliseconds(50);
   std::unique_ptr<Connection> connection;
   ASSERT_NO_FATAL_FAILURE(Open("", connection));
   JetStreamApi api(*connection, kTimeout);
@@ -183,22 +199,98 @@ TEST_F(QueueKeeperTest, WhatIsLeftBehindLaterIsMadeAnewAtTheInterval) {
   keeper.Stop();
 }
 
-TEST_F(QueueKeeperTest, WhatWasFoundOnceIsLeftAlone) {
+TEST_F(QueueKeeperTest, WhatWasPassedOverComesToo) {
   Start({});
   ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  // The stream counts past the durable's place again before anybody looks.
+  for (int i = 1; i <= 5; ++i) ASSERT_NO_FATAL_FAILURE(Post(fmt::format("late {}", i)));
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(*api_);
+  std::set<std::string> worked;
+  EXPECT_TRUE(Eventually([&] {
+    worked.insert(WorkOne());
+    return worked.contains("late 1") && worked.contains("late 2") && worked.contains("late 3");
+  }));
+  keeper.Stop();
+}
+
+TEST_F(QueueKeeperTest, WhatWasFoundOnceIsLeftAloneForItsTime) {
+  Start({});
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
+  const std::string created = Created();
+  Collector<std::chrono::steady_clock::time_point> looks;
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto looking,
+      connection_->Subscribe("$JS.API.STREAM.MSG.GET.TASK_main", "",
+                             [&](const NatsMessage&) { looks.Add(std::chrono::steady_clock::now()); }));
+  ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
+  options_.confirm_after = seconds(2);
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(*api_);
+  ASSERT_EQ(looks.Await(1).size(), 1U);
+  EXPECT_EQ(Created(), created);
+  keeper.LookSoon();  // is no reason to hurry
+  const auto times = looks.Await(2);
+  keeper.Stop();
+  ASSERT_EQ(times.size(), 2U);
+  // A little less than the time between the two, as each is seen a little after it was sent.
+  EXPECT_GE(times[1] - times[0], milliseconds(1500));
+  EXPECT_NE(Created(), created);
+}
+
+TEST_F(QueueKeeperTest, WhatIsCertainIsMadeAnewThoughItNoLongerShows) {
+  Start({});
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount());
+  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
   const std::string created = Created();
   Collector<bool> looks;
   MW_ASSERT_OK_AND_ASSIGN(const auto looking,
                           connection_->Subscribe("$JS.API.STREAM.MSG.GET.TASK_main", "",
                                                  [&](const NatsMessage&) { looks.Add(true); }));
   ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
-  options_.confirm_after = kNotInThisTest;
+  options_.confirm_after = milliseconds(1000);
   QueueKeeper keeper("main", log_, options_);
   keeper.Start(*api_);
   ASSERT_EQ(looks.Await(1).size(), 1U);
-  keeper.LookSoon();
-  keeper.Stop();  // the look has been ended
-  EXPECT_EQ(Created(), created);
+  // The stream counts past the durable, and has nothing below it.
+  for (int i = 0; i < 5; ++i) ASSERT_NO_FATAL_FAILURE(Post("gone"));
+  ASSERT_THAT(api_->PurgeStream(kStream, std::nullopt), IsOkAndHolds(5U));
+  EXPECT_TRUE(AwaitLine("role queue made anew"));
+  keeper.Stop();
+  EXPECT_NE(Created(), created);
+}
+
+TEST_F(QueueKeeperTest, OneThatCannotBeMadeIsToldOfAndHoldsUpNoOther) {
+  BrokerOptions options;
+  options.config = kThreeUsers;
+  Start(options, "all");
+  Privileged privileged(*api_, "main");
+  ASSERT_THAT(privileged.ProvisionTaskQueue("xylophone"), IsOk());
+  ASSERT_THAT(api_->PublishStored(AnycastSubject("main", "xylophone", "UX"), "x", std::nullopt), IsOk());
+  const auto task = Fetch(*connection_, kStream, "svc_xylophone", {.max_messages = 1, .wait = kTimeout});
+  ASSERT_TRUE(task.ok() && task->size() == 1);
+  ASSERT_THAT(Ack(*connection_, task->front()), IsOk());
+  ASSERT_NO_FATAL_FAILURE(LoseTheCount("all"));
+  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
+  std::unique_ptr<Connection> connection;
+  ASSERT_NO_FATAL_FAILURE(Open("some", connection));
+  JetStreamApi api(*connection, kTimeout);
+  const auto created = api_->GetConsumer(kStream, "svc_xylophone");
+  ASSERT_THAT(created, IsOk());
+  QueueKeeper keeper("main", log_, options_);
+  keeper.Start(api);
+  ASSERT_TRUE(AwaitLine("could not be made anew"));
+  keeper.Stop();
+  const auto after = api_->GetConsumer(kStream, "svc_xylophone");
+  ASSERT_THAT(after, IsOk());
+  EXPECT_NE(after->created, created->created);
+  // Tried once more at the end, so as not to leave it deleted.
+  const std::vector<std::string> lines = lines_.Await(0);
+  const auto failed = HasSubstr("making the role queue svc_worker again");
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [&](const std::string& line) { return ::testing::Matches(failed)(line); }),
+            2);
 }
 
 TEST_F(QueueKeeperTest, ABrokerThatIsAwayIsAskedAgain) {
@@ -236,7 +328,7 @@ TEST_F(QueueKeeperTest, ASoundQueueIsLeftAloneUnderTraffic) {
 
 TEST_F(QueueKeeperTest, RightsThatAreMissingAreToldOnceAndNotTriedAgain) {
   BrokerOptions options;
-  options.config = kTwoUsers;
+  options.config = kThreeUsers;
   Start(options, "all");
   std::unique_ptr<Connection> connection;
   ASSERT_NO_FATAL_FAILURE(Open("none", connection));

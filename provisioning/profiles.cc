@@ -234,8 +234,8 @@ Permissions ResponderPermissions(const ProfileOptions& options) {
           .subscribe = SubjectRules{.allow = std::move(services), .deny = {}}};
 }
 
-// Moves chat durables and makes role queues anew, each reading its role's tasks: the filter of such a durable
-// stands in the subject. Nothing of direct messages.
+// Moves chat durables and makes role queues anew: the filter of such a durable stands in the subject, so that
+// it is some role's, though not that it is the one of the name. Nothing of direct messages.
 Permissions MoverPermissions(const ProfileOptions& options) {
   const StreamApi chat = Chat(options);
   const StreamApi task = Task(options);

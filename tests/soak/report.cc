@@ -29,11 +29,12 @@ std::uint64_t SoakReport::Delivered() const {
 std::string SoakReport::Line() const {
   return fmt::format(
       "endpoints {} minutes {:.1f} published {} confirmed {} unknown {} delivered {} historical {} joins {} "
-      "leaves {} refused {} restarts {} durables forgotten {} reconnects {} errors {} redone {} strayed {} "
+      "leaves {} refused {} restarts {} durables forgotten {} queues remade {} reconnects {} errors {} "
+      "redone {} strayed {} "
       "unsettled {} lost {} duplicated {} "
       "max resident MB {:.1f}",
       options.endpoints, Minutes(options.traffic), published, Confirmed(), figures.unknown, Delivered(),
-      historical, joins, leaves, refused, restarts, forgotten, reconnects, errors, figures.redone,
+      historical, joins, leaves, refused, restarts, forgotten, remade, reconnects, errors, figures.redone,
       figures.strayed, unsettled, lost, figures.duplicated, static_cast<double>(max_resident_bytes) / 1e6);
 }
 

@@ -12,6 +12,7 @@
 #include <numeric>
 #include <random>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,12 @@ std::uint64_t EmptiedStates(const std::string& directory) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
     if (entry.path().filename() == "o.dat" && entry.is_regular_file() && entry.file_size() == 0) ++count;
   }
+  return count;
+}
+
+std::uint64_t CountOf(std::string_view part, std::string_view text) {
+  std::uint64_t count = 0;
+  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
   return count;
 }
 
@@ -292,6 +299,7 @@ class Soak {
                     fmt::join(unsettled_details_, "\n"), Tail(manager_->Output()));
     report.restarts = restarts_;
     report.forgotten = forgotten_;
+    report.remade = CountOf("role queue made anew", manager_->Output());
     for (const Member* member : pointers_) {
       report.historical += member->historical();
       report.reconnects += member->connects() - 1;

@@ -37,6 +37,7 @@ struct SoakReport {
   std::uint64_t refused = 0;  // joins and leaves that had to be made again
   std::uint64_t restarts = 0;
   std::uint64_t forgotten = 0;  // durables whose state the broker lost in a restart
+  std::uint64_t remade = 0;     // role queues that the manager made anew
   std::uint64_t reconnects = 0;
   std::uint64_t errors = 0;  // reported by endpoints outside calls
   std::size_t max_resident_bytes = 0;
