@@ -141,6 +141,19 @@ class LifeCycleStressTest : public BothModes {
     }
   }
 
+  // What the broker and the endpoint say of a seat, for whoever reads of its failure.
+  std::string Describe(std::size_t seat) {
+    const std::shared_ptr<Member> member = seats_[seat]->Now();
+    std::string text = fmt::format("connected {}", member->endpoint->connected());
+    const std::string durable = fmt::format("CONSUMER.INFO.CHAT_main.chat_{}", member->endpoint->id());
+    for (const std::string& question : {durable, std::string("STREAM.INFO.CHAT_main")}) {
+      const auto answer = space_->root().Request("$JS.API." + question, "", seconds(5));
+      text += "\n" + (answer.ok() ? answer->payload : answer.status().ToString());
+    }
+    for (const absl::Status& error : member->errors.Await(0)) text += "\ntold: " + error.ToString();
+    return text;
+  }
+
   // Whatever was left undone is done, and all hear each other.
   void ExpectAllWell() {
     for (const auto& seat : seats_) {
@@ -153,7 +166,8 @@ class LifeCycleStressTest : public BothModes {
           Eventually([&] { return seats_[i]->Now()->endpoint->Multicast(Text(text), "general").ok(); }));
       for (std::size_t other = 0; other < seats_.size(); ++other) {
         if (other == i) continue;
-        EXPECT_TRUE(seats_[other]->Now()->AwaitText(text)) << kNames[other] << " does not hear " << kNames[i];
+        EXPECT_TRUE(seats_[other]->Now()->AwaitText(text))
+            << kNames[other] << " does not hear " << kNames[i] << "; " << Describe(other);
       }
     }
   }
