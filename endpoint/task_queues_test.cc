@@ -71,7 +71,7 @@ class TaskQueuesTest : public ::testing::Test {
     }
     return texts;
   }
-  // The stream is empty, and killed so that it counts from 1 again.
+  // The stream is empty; the broker is restarted so that it counts from 1 again.
   void LoseTheCount() {
     ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
     ASSERT_NO_FATAL_FAILURE(Connect());

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -58,14 +59,16 @@ authorization: {
 }
 )";
 
-// Lines of a log, for a test to wait for.
+// Lines of a log, each after its level, for a test to wait for.
 class CollectingSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit CollectingSink(Collector<std::string>& lines) : lines_(lines) {}
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    lines_.Add(std::string(message.payload.data(), message.payload.size()));
+    const auto level = spdlog::level::to_string_view(message.level);
+    lines_.Add(fmt::format("{} {}", std::string_view(level.data(), level.size()),
+                           std::string_view(message.payload.data(), message.payload.size())));
   }
   void flush_() override {}
 
@@ -112,7 +115,7 @@ class QueueKeeperTest : public ::testing::Test {
     }
     ASSERT_TRUE(Eventually([this] { return Messages() == 0; }));
   }
-  // Everything is done; then the broker is killed so that the stream counts from 1 again.
+  // Everything is done; then the broker is restarted with a stream that counts from 1 again.
   void LoseTheCount(const std::string& user = "") {
     ASSERT_NO_FATAL_FAILURE(PostAndWork(3));
     ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
@@ -120,6 +123,14 @@ class QueueKeeperTest : public ::testing::Test {
   }
   // Newer ones see to it by themselves.
   bool BrokerLeavesQueuesBehind() const { return connection_->server_version().starts_with("2.10."); }
+  // That there is nothing to find.
+  void ExpectQueueWithinStream() {
+    const absl::StatusOr<ConsumerInfo> durable = api_->GetConsumer(kStream, kQueue);
+    const absl::StatusOr<StreamInfo> stream = api_->GetStream(kStream);
+    ASSERT_THAT(durable, IsOk());
+    ASSERT_THAT(stream, IsOk());
+    EXPECT_LE(durable->delivered_stream_seq, stream->last_seq);
+  }
   // In the stream; -1 if it does not tell.
   std::int64_t Messages() {
     const absl::StatusOr<StreamInfo> stream = api_->GetStream(kStream);
@@ -217,7 +228,7 @@ TEST_F(QueueKeeperTest, WhatWasPassedOverComesToo) {
 TEST_F(QueueKeeperTest, WhatWasFoundOnceIsLeftAloneForItsTime) {
   Start({});
   ASSERT_NO_FATAL_FAILURE(LoseTheCount());
-  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
+  if (!BrokerLeavesQueuesBehind()) return ExpectQueueWithinStream();
   const std::string created = Created();
   Collector<std::chrono::steady_clock::time_point> looks;
   MW_ASSERT_OK_AND_ASSIGN(
@@ -242,7 +253,7 @@ TEST_F(QueueKeeperTest, WhatWasFoundOnceIsLeftAloneForItsTime) {
 TEST_F(QueueKeeperTest, WhatIsCertainIsMadeAnewThoughItNoLongerShows) {
   Start({});
   ASSERT_NO_FATAL_FAILURE(LoseTheCount());
-  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
+  if (!BrokerLeavesQueuesBehind()) return ExpectQueueWithinStream();
   const std::string created = Created();
   Collector<bool> looks;
   MW_ASSERT_OK_AND_ASSIGN(const auto looking,
@@ -272,7 +283,7 @@ TEST_F(QueueKeeperTest, OneThatCannotBeMadeIsToldOfAndHoldsUpNoOther) {
   ASSERT_TRUE(task.ok() && task->size() == 1);
   ASSERT_THAT(Ack(*connection_, task->front()), IsOk());
   ASSERT_NO_FATAL_FAILURE(LoseTheCount("all"));
-  if (!BrokerLeavesQueuesBehind()) return;  // nothing is found
+  if (!BrokerLeavesQueuesBehind()) return ExpectQueueWithinStream();
   std::unique_ptr<Connection> connection;
   ASSERT_NO_FATAL_FAILURE(Open("some", connection));
   JetStreamApi api(*connection, kTimeout);
@@ -303,7 +314,8 @@ TEST_F(QueueKeeperTest, ABrokerThatIsAwayIsAskedAgain) {
   options_.retry_after = milliseconds(50);
   QueueKeeper keeper("main", log_, options_);
   keeper.Start(api);
-  ASSERT_TRUE(AwaitLine("could not be looked at"));
+  EXPECT_TRUE(AwaitLine("debug role queues could not be looked at"));
+  ASSERT_TRUE(AwaitLine("warning role queues could not be looked at"));  // when it goes on
   ASSERT_THAT(broker_->Continue(), IsOk());
   ASSERT_THAT(broker_->RestartForgetting(kStream), IsOk());
   ASSERT_NO_FATAL_FAILURE(Connect(""));
@@ -345,8 +357,14 @@ TEST_F(QueueKeeperTest, RightsThatAreMissingAreToldOnceAndNotTriedAgain) {
 
 TEST_F(QueueKeeperTest, ASpaceWithoutATaskStreamIsNoError) {
   Start({});
+  Collector<bool> looks;
+  MW_ASSERT_OK_AND_ASSIGN(const auto looking,
+                          connection_->Subscribe("$JS.API.CONSUMER.LIST.TASK_nowhere", "",
+                                                 [&](const NatsMessage&) { looks.Add(true); }));
+  ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
   QueueKeeper keeper("nowhere", log_, options_);
   keeper.Start(*api_);
+  ASSERT_EQ(looks.Await(1).size(), 1U);  // what was begun is ended
   keeper.Stop();
   EXPECT_THAT(lines_.Await(0), IsEmpty());
 }
