@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -138,35 +139,56 @@ struct TcpProxy::Pair {
   Fd server;
   Flow to_server = {};
   Flow to_client = {};
+  bool stranded = false;
+  bool orphaned = false;  // stranded, and the client has gone away
 
   std::array<pollfd, 2> Interests(const Faults& faults) const {
     const bool answers = !faults.hang && !faults.hold_answers;
     const bool go = !faults.hang;
     return {Interest(client.get(), go && to_server.wants_input(), answers && !to_client.buffered.empty()),
-            Interest(server.get(), go && to_client.wants_input(), go && !to_server.buffered.empty())};
+            Interest(server.get(), go && to_client.wants_input(),
+                     go && !stranded && !to_server.buffered.empty())};
   }
 
   // False once the connection is over.
   bool Handle(const pollfd& at_client, const pollfd& at_server) {
-    constexpr int kReadable = POLLIN | POLLHUP | POLLERR;
-    if ((at_client.events & POLLIN) != 0 && (at_client.revents & kReadable) != 0 &&
+    if (!orphaned && !ServeClient(at_client)) {
+      if (!stranded) return false;
+      orphaned = true;
+      to_server.ended = true;
+      client.Close();
+    }
+    if (!ServeServer(at_server)) return false;
+    if (!orphaned) return !to_server.done() && !to_client.done();
+    to_client.buffered.clear();
+    // Not closed before the server has read all of it: a reset could overtake what it has yet to read.
+    if (to_server.done()) ::shutdown(server.get(), SHUT_WR);
+    return !to_client.ended;
+  }
+
+  static constexpr int kReadable = POLLIN | POLLHUP | POLLERR;
+  static constexpr int kWritable = POLLOUT | POLLHUP | POLLERR;
+
+  // False if it is broken, or has ended while what it sent is held.
+  bool ServeClient(const pollfd& polled) {
+    if ((polled.events & POLLIN) != 0 && (polled.revents & kReadable) != 0 &&
         !to_server.ReadFrom(client.get())) {
       return false;
     }
-    if ((at_server.events & POLLIN) != 0 && (at_server.revents & kReadable) != 0 &&
-        !to_client.ReadFrom(server.get())) {
-      return false;
-    }
-    constexpr int kWritable = POLLOUT | POLLHUP | POLLERR;
-    if ((at_server.events & POLLOUT) != 0 && (at_server.revents & kWritable) != 0 &&
-        !to_server.WriteTo(server.get())) {
-      return false;
-    }
-    if ((at_client.events & POLLOUT) != 0 && (at_client.revents & kWritable) != 0 &&
+    if ((polled.events & POLLOUT) != 0 && (polled.revents & kWritable) != 0 &&
         !to_client.WriteTo(client.get())) {
       return false;
     }
-    return !to_server.done() && !to_client.done();
+    return !stranded || !to_server.ended;
+  }
+  // False if it is broken.
+  bool ServeServer(const pollfd& polled) {
+    if ((polled.events & POLLIN) != 0 && (polled.revents & kReadable) != 0 &&
+        !to_client.ReadFrom(server.get())) {
+      return false;
+    }
+    return (polled.events & POLLOUT) == 0 || (polled.revents & kWritable) == 0 ||
+           to_server.WriteTo(server.get());
   }
 };
 
@@ -179,9 +201,17 @@ class TcpProxy::Loop {
 
   void Wake() const { ::eventfd_write(wake_.get(), 1); }
   std::size_t connections() const { return pairs_.size(); }
+  bool Strands(const std::string& part) const {
+    return std::any_of(pairs_.begin(), pairs_.end(), [&](const Pair& pair) {
+      return pair.stranded && pair.to_server.buffered.find(part) != std::string::npos;
+    });
+  }
 
   void WorkBy(const Faults& faults) {
     if (faults.cuts != faults_.cuts) CutAll();
+    if (faults.strand != faults_.strand) {
+      for (Pair& pair : pairs_) pair.stranded = faults.strand;
+    }
     faults_ = faults;
     if (faults_.refuse) {
       listener_.Close();
@@ -275,6 +305,21 @@ void TcpProxy::Hang(bool on) {
 void TcpProxy::HoldAnswers(bool on) {
   Apply([on](Faults& faults) { faults.hold_answers = on; });
 }
+void TcpProxy::Strand(bool on) {
+  Apply([on](Faults& faults) { faults.strand = on; });
+}
+
+absl::Status TcpProxy::AwaitStranded(std::string_view part, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  Apply([part](Faults& faults) { faults.sought = part; });
+  const MutexLock lock(mutex_);
+  while (!found_) {
+    if (!changed_.WaitUntil(mutex_, deadline)) {
+      return absl::DeadlineExceededError(fmt::format("\"{}\" is not among what is stranded", part));
+    }
+  }
+  return absl::OkStatus();
+}
 
 template <typename Change>
 void TcpProxy::Apply(Change change) {
@@ -293,6 +338,7 @@ void TcpProxy::Run() {
       stop = wanted_.stop;
       applied_ = asked_;
       connections_ = loop_->connections();
+      found_ = !wanted_.sought.empty() && loop_->Strands(wanted_.sought);
       changed_.NotifyAll();
     }
     if (!stop) loop_->Turn();

@@ -16,6 +16,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/mutex.h"
@@ -43,9 +44,14 @@ class TcpProxy {
   void Hang(bool on);
   // True: what clients send goes through, what the server sends is held; false: it is forwarded.
   void HoldAnswers(bool on);
+  // True: what the clients that are connected now send is held, also when they have gone away; those that
+  // connect later aren't affected. False: it goes on its way to the server, late.
+  void Strand(bool on);
+  // Waits until `part` is among what one stranded client has sent.
+  absl::Status AwaitStranded(std::string_view part, std::chrono::milliseconds timeout);
 
-  // Clients that are connected to the server through this proxy now. One that goes away while the proxy hangs
-  // is counted until it no longer does.
+  // Clients that are connected to the server through this proxy now. One that goes away while the proxy hangs,
+  // or while what it sent is held, is counted until that ends.
   std::size_t connections() const;
   // Waits until there are exactly `count`.
   absl::Status AwaitConnections(std::size_t count, std::chrono::milliseconds timeout) const;
@@ -55,8 +61,10 @@ class TcpProxy {
     bool refuse = false;
     bool hang = false;
     bool hold_answers = false;
+    bool strand = false;
     bool stop = false;
     std::uint64_t cuts = 0;
+    std::string sought = "";  // among what is stranded
   };
   struct Pair;
   class Loop;
@@ -75,6 +83,7 @@ class TcpProxy {
   std::uint64_t asked_ MW_GUARDED_BY(mutex_) = 0;
   std::uint64_t applied_ MW_GUARDED_BY(mutex_) = 0;
   std::size_t connections_ MW_GUARDED_BY(mutex_) = 0;
+  bool found_ MW_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

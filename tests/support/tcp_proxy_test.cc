@@ -120,6 +120,28 @@ TEST_F(TcpProxyTest, HeldAnswersAreLostWhenCut) {
   EXPECT_THAT(answers_.Await(2, kShort), SizeIs(1));
 }
 
+TEST_F(TcpProxyTest, WhatIsStrandedArrivesWhenItsClientIsLongGone) {
+  proxy_->Strand(true);
+  AskInBackground("early");
+  EXPECT_THAT(proxy_->AwaitStranded("late", kShort), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(proxy_->AwaitStranded("early", kTimeout), IsOk());
+  connection_.reset();
+  MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(Options()));
+  EXPECT_THAT(connection_->Request("echo", "meanwhile", kTimeout), IsOk());
+  EXPECT_THAT(asked_.Await(0), ElementsAre("meanwhile"));
+  proxy_->Strand(false);
+  EXPECT_THAT(asked_.Await(2), ElementsAre("meanwhile", "early"));
+  EXPECT_THAT(proxy_->AwaitConnections(1, kTimeout), IsOk());
+}
+
+TEST_F(TcpProxyTest, WhoseRequestsWereStrandedAndWhoWaitsIsAnswered) {
+  proxy_->Strand(true);
+  AskInBackground("x");
+  EXPECT_THAT(answers_.Await(1, kShort), SizeIs(0));
+  proxy_->Strand(false);
+  EXPECT_THAT(answers_.Await(1), ElementsAre(IsOk()));
+}
+
 TEST_F(TcpProxyTest, CountsItsConnections) {
   ASSERT_THAT(proxy_->AwaitConnections(1, kTimeout), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(std::unique_ptr<Connection> second, Connection::Open(Options()));
