@@ -4,12 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/channel_registry.h"
-#include "endpoint/control.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -17,27 +14,21 @@
 namespace meshwarden {
 namespace {
 
-// Nothing was heard. An error that the broker itself answers with is heard, also that it is unavailable.
-bool IsUnanswered(const absl::Status& status) {
-  if (absl::IsDeadlineExceeded(status)) return true;
-  return absl::IsUnavailable(status) && !IsNoResponders(status) && !JsErrorCode(status).has_value();
-}
-
 std::vector<std::string> Without(std::vector<std::string> channels, std::string_view channel) {
   std::erase(channels, channel);
   return channels;
-}
-
-std::vector<std::string> Sorted(std::vector<std::string> list) {
-  std::sort(list.begin(), list.end());
-  return list;
 }
 
 }  // namespace
 
 ChatMembership::ChatMembership(Options options, Connection& connection, JetStreamApi& api,
                                JoinedChannels& channels, SettledFloor& floor)
-    : options_(std::move(options)), connection_(connection), api_(api), channels_(channels), floor_(floor) {}
+    : options_(std::move(options)),
+      filter_(options_.filter, connection, api),
+      api_(api),
+      channels_(channels),
+      floor_(floor),
+      owed_(options_.filter.space, api, channels) {}
 
 absl::Status ChatMembership::Bind() {
   absl::StatusOr<Channels> not_live = Channels{};
@@ -45,41 +36,44 @@ absl::Status ChatMembership::Bind() {
     MutexLock lock(filter_mutex_);
     not_live = BindHeld();
   }
-  if (not_live.ok() && !not_live->empty()) ReportNotLive(*not_live);
+  if (not_live.ok() && !not_live->empty()) options_.on_error(NotLive(*not_live));
   return not_live.status();
 }
 
 absl::StatusOr<ChatMembership::Channels> ChatMembership::BindHeld() {
   // In open mode the filter follows the list here: what is not in it was not joined.
-  if (!options_.auth) Resolve({});
+  if (!options_.filter.auth) Resolve({});
   if (IsIdle()) return Channels{};
   MW_ASSIGN_OR_RETURN(const ConsumerInfo info, BindDurable(channels_.List()));
   Channels not_live;
-  if (options_.auth) {
+  if (options_.filter.auth) {
     Resolve(info);
-    not_live = FindNotLive(info);
+    not_live = AcceptAtBind(info);
   } else {
-    MW_RETURN_IF_ERROR(Reconcile(info));
+    MW_RETURN_IF_ERROR(MoveToList(info));
+    MutexLock lock(mutex_);
+    strayed_ = false;
+    NoteAligned(info);
   }
   {
     MutexLock lock(mutex_);
     bound_before_ = true;
   }
   // What can't be noted stays owed.
-  (void)NoteOwedHeld();
+  (void)owed_.Note();
   return not_live;
 }
 
 bool ChatMembership::IsIdle() {
   MutexLock lock(mutex_);
   // In auth mode the durable may tell of a first channel.
-  return channels_.List().empty() && (!options_.auth || unresolved_.empty());
+  return channels_.List().empty() && (!options_.filter.auth || unresolved_.empty());
 }
 
 absl::StatusOr<ConsumerInfo> ChatMembership::BindDurable(const Channels& channels) {
-  MW_ASSIGN_OR_RETURN(Durable durable, FindDurable(channels));
+  MW_ASSIGN_OR_RETURN(Durable durable, filter_.LookOrMake(channels));
   // After the durable is there, so that nothing lies between the history and what it delivers.
-  MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(ChatStream(options_.space)));
+  MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(ChatStream(options_.filter.space)));
   bool first = false;
   {
     MutexLock lock(mutex_);
@@ -87,7 +81,6 @@ absl::StatusOr<ConsumerInfo> ChatMembership::BindDurable(const Channels& channel
     if (anew) BeginAnew();
     first = anew || !bound_before_;
     stream_created_ = stream.created;
-    not_live_.clear();
   }
   if (first) {
     MW_RETURN_IF_ERROR(BindFirst(durable, stream.last_seq));
@@ -106,31 +99,10 @@ void ChatMembership::BeginAnew() {
   channels_.ForgetPositions();
   floor_.Forget();
   begun_at_ = 0;
+  aligned_at_ = 0;
+  for (auto& [channel, since] : not_live_) since = 0;
   for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
-  for (auto& [channel, afresh_until] : owed_) afresh_until = 0;
-  for (auto& [channel, settled] : lapsed_) settled = 0;
-}
-
-absl::StatusOr<ChatMembership::Durable> ChatMembership::FindDurable(const Channels& channels) {
-  const std::string stream = ChatStream(options_.space);
-  const std::string name = ChatDurable(options_.self.id);
-  absl::StatusOr<ConsumerInfo> info = api_.GetConsumer(stream, name);
-  if (info.ok()) return Durable{.info = *std::move(info), .made = false};
-  if (!absl::IsNotFound(info.status())) return Annotate(info.status(), "durable " + name);
-  if (options_.auth) {
-    return absl::FailedPreconditionError(
-        fmt::format("chat durable {} not pre-created — a launcher must call provisionChatDurable (auth mode "
-                    "binds the durable, it never self-creates)",
-                    name));
-  }
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(channels));
-  MW_ASSIGN_OR_RETURN(ConsumerInfo made, api_.CreateConsumer(stream, config));
-  return Durable{.info = std::move(made), .made = true};
-}
-
-absl::StatusOr<ConsumerConfig> ChatMembership::OpenConfig(const Channels& channels) const {
-  MW_ASSIGN_OR_RETURN(ConsumerConfig config, ChatDurableConfig(options_.space, options_.self.id, channels));
-  return AsOpenMode(std::move(config), options_.ack_wait, options_.inactive_threshold);
+  owed_.ForgetPositions();
 }
 
 // This process meets the durable for the first time. If it has never delivered, all the history is owed; the
@@ -138,13 +110,12 @@ absl::StatusOr<ConsumerConfig> ChatMembership::OpenConfig(const Channels& channe
 absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t frontier) {
   const bool untouched = durable.info.delivered_consumer_seq == 0;
   for (const std::string& channel : channels_.List()) {
-    if (!untouched && IsFiltered(durable.info, channel)) continue;
+    if (!untouched && filter_.Holds(durable.info, channel)) continue;
     channels_.Arm(channel, frontier);
-    absl::Status noted = NoteHistory(channel, frontier, 0);
+    absl::Status noted = owed_.NoteNow(channel, frontier, 0);
     // A record that can't be read is no reason not to start: the history stays owed until it can.
     if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
-    MutexLock lock(mutex_);
-    if (!noted.ok()) owed_.emplace(channel, 0);
+    if (!noted.ok()) owed_.Owe(channel, 0);
   }
   MutexLock lock(mutex_);
   begun_at_ = untouched ? frontier : durable.info.ack_floor_stream_seq;
@@ -168,9 +139,7 @@ std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.
 
 // What the durable settles says nothing of a channel that was kept out of its filter meanwhile.
 std::uint64_t ChatMembership::MissedAfter(const std::string& channel) {
-  std::uint64_t after = SettledUpTo();
-  const auto lapsed = lapsed_.find(channel);
-  if (lapsed != lapsed_.end()) after = std::min(after, lapsed->second);
+  std::uint64_t after = owed_.MissedAfter(channel, SettledUpTo());
   const auto left = unresolved_.find(channel);
   if (left != unresolved_.end() && !left->second.joining) after = std::min(after, left->second.settled);
   return after;
@@ -193,14 +162,6 @@ std::string ChatMembership::durable_created() {
   return durable_created_;
 }
 
-// Open mode only: the durable's filter follows the configuration.
-absl::Status ChatMembership::Reconcile(const ConsumerInfo& info) {
-  const Channels wanted = channels_.List();
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, OpenConfig(wanted));
-  if (Sorted(info.config.Filters()) == Sorted(config.Filters())) return absl::OkStatus();
-  return Annotate(SetFilter(wanted).status, "durable " + info.name);
-}
-
 // After moves whose outcome was not learnt: the durable tells. One that is being said again is left alone.
 void ChatMembership::Resolve(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
@@ -211,119 +172,164 @@ void ChatMembership::Resolve(const ConsumerInfo& info) {
       ++next;
       continue;
     }
-    const bool filtered = IsFiltered(info, channel);
+    const bool filtered = filter_.Holds(info, channel);
     if (joining && filtered) {
-      if (channels_.Contains(channel)) lapsed_.emplace(channel, unresolved.settled);
+      if (channels_.Contains(channel)) owed_.OweMissed(channel, unresolved.settled);
       OweHistory(channel);
       channels_.Join(channel);
     } else if (joining) {
       channels_.Disarm(channel);
-    } else if (options_.auth && !filtered) {
+    } else if (options_.filter.auth && !filtered) {
       channels_.Leave(channel);
-      owed_.erase(channel);
-    } else if (!options_.auth) {
-      lapsed_.emplace(channel, unresolved.settled);
+      owed_.Drop(channel);
+      not_live_.erase(channel);
+    } else if (!options_.filter.auth) {
+      owed_.OweMissed(channel, unresolved.settled);
     }
     next = unresolved_.erase(next);
   }
 }
 
-bool ChatMembership::IsFiltered(const ConsumerInfo& info, std::string_view channel) const {
-  const absl::StatusOr<std::string> subject = ChatSubject(options_.space, "*", channel);
-  if (!subject.ok()) return false;
-  const std::vector<std::string> filters = info.config.Filters();
-  return std::any_of(filters.begin(), filters.end(),
-                     [&](const std::string& filter) { return PatternCovers(filter, *subject); });
+ChatMembership::Channels ChatMembership::Expected() {
+  Channels expected = channels_.List();
+  std::erase_if(expected, [this](const std::string& channel) { return not_live_.contains(channel); });
+  return expected;
 }
 
-ChatMembership::Channels ChatMembership::FindNotLive(const ConsumerInfo& info) {
-  MutexLock lock(mutex_);
-  Channels missing;
-  for (const std::string& channel : channels_.List()) {
-    if (!IsFiltered(info, channel)) missing.push_back(channel);
-  }
-  not_live_.insert(missing.begin(), missing.end());
-  // Whoever joins or leaves it learns by that.
-  return Without(std::move(missing), moving_);
+bool ChatMembership::IsAstray(const ConsumerInfo& info) {
+  // A move says the whole filter, and after one whose outcome was not learnt a bind decides.
+  if (!moving_.empty() || !unresolved_.empty()) return false;
+  const Channels expected = Expected();
+  if (!expected.empty() && IsOursToMove()) return !filter_.IsExactly(info, expected);
+  const auto held = [&](const auto& channel) { return filter_.Holds(info, channel); };
+  return !std::all_of(expected.begin(), expected.end(), held) ||
+         std::any_of(not_live_.begin(), not_live_.end(),
+                     [&](const auto& entry) { return held(entry.first); });
 }
 
-void ChatMembership::ReportNotLive(const Channels& missing) const {
-  options_.on_error(absl::FailedPreconditionError(fmt::format(
-      "nothing arrives live from {}: not in the filter of {}. Join the channel, or have it provisioned",
-      fmt::join(missing, ", "), ChatDurable(options_.self.id))));
-}
+// What a launcher has taken out or put in is the launcher's affair, what a late request of our own has is
+// not.
+bool ChatMembership::IsOursToMove() const { return !options_.filter.auth || filter_.may_move_late(); }
 
-// The policy is read fresh: a newcomer must not hear what has just been closed.
-absl::Status ChatMembership::NoteHistory(const std::string& channel, std::uint64_t frontier,
-                                         std::uint64_t afresh_until) {
-  if (frontier == 0) return absl::OkStatus();
-  std::optional<ChannelConfig> config;
-  // A pattern has no record of its own.
-  if (IsConcreteChannel(channel)) {
-    MW_ASSIGN_OR_RETURN(config, ReadChannelConfig(api_, options_.space, channel));
-  }
-  MW_ASSIGN_OR_RETURN(const std::optional<ChannelDefaults> defaults,
-                      ReadChannelDefaults(api_, options_.space));
-  const ChannelConfig own = config.value_or(ChannelConfig{});
-  const ChannelDefaults general = defaults.value_or(ChannelDefaults{});
-  if (!EffectiveReplay(own, general)) return absl::OkStatus();
-  PendingBackfill backfill;
-  backfill.channel = channel;
-  backfill.until = frontier;
-  backfill.afresh_until = afresh_until;
-  if (const auto window = EffectiveReplayWindow(own, general)) {
-    const auto now = std::chrono::system_clock::now();
-    // A window beyond the clock's beginning is no bound.
-    if (*window < std::chrono::floor<std::chrono::milliseconds>(now).time_since_epoch()) {
-      backfill.since = now - *window;
+absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
+  Channels wanted;
+  {
+    MutexLock lock(mutex_);
+    wanted = Expected();
+    if (filter_.IsExactly(info, wanted)) return absl::OkStatus();
+    for (const std::string& channel : wanted) {
+      // Of a first bind, the history is noted already.
+      if (bound_before_ && !filter_.Holds(info, channel)) owed_.OweMissed(channel, aligned_at_);
     }
   }
-  channels_.AddBackfill(std::move(backfill));
-  return absl::OkStatus();
+  return Annotate(filter_.Set(wanted).status, "durable " + info.name);
 }
 
-absl::StatusOr<std::uint64_t> ChatMembership::Frontier() {
-  MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(ChatStream(options_.space)));
-  return stream.last_seq;
+ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  strayed_ = IsOursToMove() && IsAstray(info);
+  if (strayed_) return {};
+  Channels not_live;
+  Accept(info);
+  for (const auto& [channel, since] : not_live_) {
+    // Whoever joins or leaves it learns by that.
+    if (channel != moving_) not_live.push_back(channel);
+  }
+  return not_live;
+}
+
+// Returns what is newly not live.
+ChatMembership::Channels ChatMembership::Accept(const ConsumerInfo& info) {
+  NoteLive(info);
+  Channels added;
+  for (const std::string& channel : channels_.List()) {
+    if (filter_.Holds(info, channel)) continue;
+    if (not_live_.emplace(channel, aligned_at_).second) added.push_back(channel);
+  }
+  NoteAligned(info);
+  return added;
+}
+
+void ChatMembership::NoteLive(const ConsumerInfo& info) {
+  for (auto next = not_live_.begin(); next != not_live_.end();) {
+    const auto& [channel, since] = *next;
+    if (!filter_.Holds(info, channel)) {
+      ++next;
+      continue;
+    }
+    owed_.OweMissed(channel, since);
+    next = not_live_.erase(next);
+  }
+}
+
+// When `info` was told the filter was as it is to be, or what it lacked has been noted.
+void ChatMembership::NoteAligned(const ConsumerInfo& info) {
+  aligned_at_ = std::max(begun_at_, std::min(floor_.seq(), info.ack_floor_stream_seq));
+}
+
+void ChatMembership::Compare(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  if (!bound_before_ || info.created != durable_created_) return;
+  strayed_ = IsAstray(info);
+  if (!strayed_ && moving_.empty() && unresolved_.empty()) NoteAligned(info);
+}
+
+bool ChatMembership::strayed() {
+  MutexLock lock(mutex_);
+  return strayed_;
+}
+
+void ChatMembership::Realign() {
+  if (!strayed()) return;
+  absl::Status told;
+  {
+    MutexLock lock(filter_mutex_);
+    told = RealignHeld();
+    // Once, and not at each look.
+    const bool again = absl::IsUnavailable(told) || told.message() == told_;
+    if (!absl::IsUnavailable(told)) told_ = absl::IsAborted(told) ? "" : std::string(told.message());
+    if (again) return;
+  }
+  if (!told.ok()) options_.on_error(told);
+}
+
+// What to tell; Unavailable if the broker or the manager does not say how things are, as the next comparison
+// will, and Aborted if all is well again.
+absl::Status ChatMembership::RealignHeld() {
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo info, filter_.Look());
+  {
+    MutexLock lock(mutex_);
+    strayed_ = false;
+    if (info.created != durable_created_) return absl::OkStatus();
+    NoteLive(info);
+    if (!IsAstray(info)) return absl::OkStatus();
+    if (Expected().empty() || !IsOursToMove()) {
+      const Channels added = Accept(info);
+      return added.empty() ? absl::OkStatus() : NotLive(added);
+    }
+  }
+  MW_RETURN_IF_ERROR(MoveToList(info));
+  {
+    MutexLock lock(mutex_);
+    NoteAligned(info);
+  }
+  return absl::AbortedError(fmt::format(
+      "the filter of {} was not that of the joined channels: another endpoint under this id, or a request "
+      "that arrived late, had moved it. It has been put right, and what was missed follows",
+      info.name));
+}
+
+absl::Status ChatMembership::NotLive(const Channels& missing) const {
+  return absl::FailedPreconditionError(fmt::format(
+      "nothing arrives live from {}: not in the filter of {}. Join the channel, or have it provisioned",
+      fmt::join(missing, ", "), ChatDurable(options_.filter.self.id)));
 }
 
 absl::Status ChatMembership::NoteOwed() {
-  {
-    // Not to wait for a filter that is being moved.
-    MutexLock lock(mutex_);
-    if (owed_.empty() && lapsed_.empty()) return absl::OkStatus();
-  }
+  // Not to wait for a filter that is being moved.
+  if (owed_.empty()) return absl::OkStatus();
   MutexLock lock(filter_mutex_);
-  return NoteOwedHeld();
-}
-
-// What was published while the filter moved may lie below what the durable has delivered, or come live: the
-// history is read up to the frontier of now, and what is met twice is handed over once.
-absl::Status ChatMembership::NoteOwedHeld() {
-  std::map<std::string, std::uint64_t, std::less<>> owed;
-  {
-    MutexLock lock(mutex_);
-    if (owed_.empty() && lapsed_.empty()) return absl::OkStatus();
-    owed = owed_;
-  }
-  MW_ASSIGN_OR_RETURN(const std::uint64_t frontier, Frontier());
-  {
-    MutexLock lock(mutex_);
-    const auto lapsed = std::exchange(lapsed_, {});
-    for (const auto& [channel, settled] : lapsed) channels_.Owe(channel, settled, frontier);
-  }
-  absl::Status first_error;
-  for (const auto& [channel, afresh_until] : owed) {
-    const absl::Status noted = NoteHistory(channel, frontier, afresh_until);
-    if (!noted.ok()) {
-      const std::string context = fmt::format("the history of channel \"{}\" has to wait", channel);
-      if (first_error.ok()) first_error = Annotate(noted, context);
-      continue;
-    }
-    MutexLock lock(mutex_);
-    owed_.erase(channel);
-  }
-  return first_error;
+  return owed_.Note();
 }
 
 absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
@@ -361,7 +367,7 @@ absl::Status ChatMembership::PrepareJoin(const std::string& channel) {
     MutexLock lock(mutex_);
     bound_before_ = true;
   }
-  MW_ASSIGN_OR_RETURN(const std::uint64_t before, Frontier());
+  MW_ASSIGN_OR_RETURN(const std::uint64_t before, owed_.Frontier());
   channels_.Arm(channel, before);
   return absl::OkStatus();
 }
@@ -433,7 +439,7 @@ ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
                 "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
                 change.channel))};
   }
-  Outcome outcome = SetFilter(wanted);
+  Outcome outcome = filter_.Set(wanted);
   if (outcome.status.ok()) Commit(change);
   return outcome;
 }
@@ -450,80 +456,32 @@ void ChatMembership::Commit(const Change& change) {
   MutexLock lock(mutex_);
   for (const auto& [channel, unresolved] : unresolved_) {
     if (channels_.Contains(channel)) {
-      lapsed_.emplace(channel, unresolved.settled);
+      owed_.OweMissed(channel, unresolved.settled);
     } else if (channel != change.channel) {
       channels_.Disarm(channel);
     }
   }
   unresolved_.clear();
   not_live_.erase(change.channel);
+  for (const auto& [channel, since] : std::exchange(not_live_, {})) owed_.OweMissed(channel, since);
   if (change.joining) {
     OweHistory(change.channel);
     channels_.Join(change.channel);
   } else {
     channels_.Leave(change.channel);
-    owed_.erase(change.channel);
-    lapsed_.erase(change.channel);
+    owed_.Drop(change.channel);
   }
 }
 
 // Before it is joined. Whoever comes back is told again of what there was; whoever never left is not.
 void ChatMembership::OweHistory(const std::string& channel) {
-  owed_.emplace(channel, channels_.Contains(channel) ? 0 : channels_.Watermark(channel));
+  owed_.Owe(channel, channels_.Contains(channel) ? 0 : channels_.Watermark(channel));
 }
 
 // It was refused, and unless an earlier attempt may yet move the filter nothing is left of it.
 void ChatMembership::Disclaim(const Change& change) {
   MutexLock lock(mutex_);
   if (change.joining && !unresolved_.contains(change.channel)) channels_.Disarm(change.channel);
-}
-
-ChatMembership::Outcome ChatMembership::SetFilter(const Channels& channels) {
-  Outcome outcome = options_.auth ? AskToMove(channels) : UpdateOwn(channels);
-  // There is an answer, but it does not tell: the durable does.
-  if (outcome.unknown && !outcome.unanswered && HasFilterOf(channels)) return {};
-  return outcome;
-}
-
-bool ChatMembership::HasFilterOf(const Channels& channels) {
-  const auto config = ChatDurableConfig(options_.space, options_.self.id, channels);
-  const auto info = api_.GetConsumer(ChatStream(options_.space), ChatDurable(options_.self.id));
-  return config.ok() && info.ok() && Sorted(config->Filters()) == Sorted(info->config.Filters());
-}
-
-ChatMembership::Outcome ChatMembership::UpdateOwn(const Channels& channels) {
-  const absl::StatusOr<ConsumerConfig> config = OpenConfig(channels);
-  if (!config.ok()) return {.status = config.status()};
-  absl::Status status = api_.UpdateConsumer(ChatStream(options_.space), *config).status();
-  const bool unanswered = IsUnanswered(status);
-  // Just restarted, a broker carries the first update out and answers with the filters of before (Internal).
-  const bool unclear = absl::IsInternal(status) || (absl::IsUnavailable(status) && !IsNoResponders(status));
-  return {.status = std::move(status), .unknown = unanswered || unclear, .unanswered = unanswered};
-}
-
-ChatMembership::Outcome ChatMembership::AskToMove(const Channels& channels) {
-  ControlRequest request;
-  request.op = "setChannels";
-  request.args = {{"channels", channels}};
-  request.from = options_.self;
-  absl::StatusOr<ControlReply> reply =
-      RequestControl(connection_, options_.space, kSelfService, request, options_.request_timeout);
-  if (IsNoResponders(reply.status())) {
-    return {.status = absl::FailedPreconditionError("cannot change channels at runtime: no privileged "
-                                                    "provisioner (manager) is serving the mesh — this "
-                                                    "session is fixed to its boot subscribe set")};
-  }
-  if (!reply.ok()) {
-    const bool unanswered = IsUnanswered(reply.status());
-    const bool unreadable = absl::IsInvalidArgument(reply.status());
-    return {.status = reply.status(), .unknown = unanswered || unreadable, .unanswered = unanswered};
-  }
-  if (reply->ok) return {};
-  const std::string reason = reply->error.empty() ? "channel change rejected" : reply->error;
-  if (reply->code == "unavailable" || reply->code == "internal") {
-    return {.status = absl::UnavailableError(reason), .unknown = true};
-  }
-  return {.status = absl::FailedPreconditionError(reason)};
 }
 
 }  // namespace meshwarden

@@ -15,8 +15,8 @@ namespace {
 
 // How often timers look at the roster and the pulls.
 constexpr std::chrono::milliseconds kCheckEvery{500};
-// After how many heartbeats the broker is asked how far the durables are settled, if something has come.
-constexpr int kRaiseEvery = 8;
+// After how many heartbeats the broker is asked what the filter is, and how far the durables are settled.
+constexpr int kAskEvery = 8;
 constexpr std::size_t kChatWindow = 512;
 constexpr std::size_t kDmWindow = 64;
 // One by one, so that a busy instance doesn't hold what an idle one of the role could do.
@@ -188,7 +188,7 @@ void Session::RunTimers() {
   TimePoint next_heartbeat = std::chrono::steady_clock::now() + parts_.options.heartbeat;
   const auto step = std::min(kCheckEvery, parts_.options.heartbeat);
   TimePoint next_check = std::chrono::steady_clock::now() + step;
-  TimePoint next_raise = std::chrono::steady_clock::now() + kRaiseEvery * parts_.options.heartbeat;
+  TimePoint next_ask = std::chrono::steady_clock::now() + kAskEvery * parts_.options.heartbeat;
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -201,15 +201,16 @@ void Session::RunTimers() {
       next_heartbeat = now + parts_.options.heartbeat;
       Heartbeat();
     }
-    if (now >= next_raise) {
-      next_raise = now + kRaiseEvery * parts_.options.heartbeat;
-      RaiseFloors();
+    if (now >= next_ask) {
+      next_ask = now + kAskEvery * parts_.options.heartbeat;
+      AskHowDurablesAre();
     }
     if (now >= next_check) {
       next_check = now + step;
       told_roster_.Sweep(now);
       CheckPulls(now);
       CheckDurables();
+      if (parts_.membership.strayed()) WakeBackfill();
     }
   }
 }
@@ -225,21 +226,30 @@ void Session::Heartbeat() {
                                    });
 }
 
-// What the broker then forgets, this process still knows. If it can't tell now, it is asked again.
-void Session::RaiseFloors() {
+// Of what the broker may forget, and of what others may have done to the chat durable. If it can't tell now,
+// it is asked again.
+void Session::AskHowDurablesAre() {
   const EndpointOptions& options = parts_.options;
-  const auto raise = [this](SettledFloor& floor, const std::string& stream, const std::string& name,
-                            const std::string& created) {
-    if (!floor.may_rise()) return;
-    parts_.api.ConsumerInfoAsync(stream, name, [&floor, created](const absl::StatusOr<ConsumerInfo>& info) {
-      // Another one in its place knows nothing of what this one was to bring.
-      if (!info.ok() || info->created != created) return;
-      floor.Raise(info->delivered_consumer_seq, info->ack_floor_stream_seq);
-    });
+  const auto ask = [this](const std::string& stream, const std::string& name, const std::string& created,
+                          std::function<void(const ConsumerInfo&)> take) {
+    if (created.empty()) return;
+    parts_.api.ConsumerInfoAsync(stream, name,
+                                 [created, take = std::move(take)](const absl::StatusOr<ConsumerInfo>& info) {
+                                   // Another one in its place knows nothing of what this one was to bring.
+                                   if (info.ok() && info->created == created) take(*info);
+                                 });
   };
-  raise(parts_.chat_floor, ChatStream(options.space), ChatDurable(options.card.id),
-        parts_.membership.durable_created());
-  raise(parts_.dm_floor, DmStream(options.space), DmDurable(options.card.id), inbox_created_);
+  const auto raise = [](SettledFloor& floor, const ConsumerInfo& info) {
+    floor.Raise(info.delivered_consumer_seq, info.ack_floor_stream_seq);
+  };
+  ask(ChatStream(options.space), ChatDurable(options.card.id), parts_.membership.durable_created(),
+      [raise, &floor = parts_.chat_floor, &membership = parts_.membership](const ConsumerInfo& info) {
+        raise(floor, info);
+        membership.Compare(info);
+      });
+  if (!parts_.dm_floor.may_rise()) return;
+  ask(DmStream(options.space), DmDurable(options.card.id), inbox_created_,
+      [raise, &floor = parts_.dm_floor](const ConsumerInfo& info) { raise(floor, info); });
 }
 
 void Session::CheckPulls(TimePoint now) {
@@ -280,6 +290,7 @@ void Session::RunBackfill() {
   bool chat_open = false;
   std::string told;
   while (!cancelled_) {
+    parts_.membership.Realign();
     const absl::Status noted = parts_.membership.NoteOwed();
     absl::Status status = parts_.backfiller.RunAll(cancelled_);
     // That something is to be waited for counts more than that something can't be read.

@@ -92,7 +92,7 @@ class Session {
   // The timers' thread.
   void RunTimers();
   void Heartbeat();
-  void RaiseFloors();
+  void AskHowDurablesAre();
   void CheckPulls(TimePoint now);
   void CheckDurables();
 

@@ -1,0 +1,129 @@
+// E12: somebody else moves the filter of an endpoint that is bound: another endpoint under the same id, a
+// launcher, an operator.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status_matchers.h"
+#include "endpoint/jetstream_config.h"
+#include "proto/names.h"
+#include "tests/endpoint/space.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using Channels = std::vector<std::string>;
+
+class ForeignMoveTest : public BothModes {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BothModes::SetUp());
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+    options.heartbeat = kHeartbeat;
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
+    ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  }
+  Channels Filter() { return space_->FilterOf(bob_->endpoint->id()).value_or(Channels{}); }
+  bool AwaitFilter(const Channels& channels) {
+    return Eventually([&] { return Filter() == channels; });
+  }
+  void MoveByHand(const Channels& channels) {
+    const std::string& id = bob_->endpoint->id();
+    MW_ASSERT_OK_AND_ASSIGN(ConsumerInfo info, space_->root_api().GetConsumer("CHAT_main", ChatDurable(id)));
+    MW_ASSERT_OK_AND_ASSIGN(const ConsumerConfig wanted, ChatDurableConfig("main", id, channels));
+    info.config.filter_subject = wanted.filter_subject;
+    info.config.filter_subjects = wanted.filter_subjects;
+    ASSERT_THAT(space_->root_api().UpdateConsumer("CHAT_main", info.config), IsOk());
+    ASSERT_THAT(Filter(), channels);
+  }
+  // Takes "ops" out, and publishes to it what bob then misses.
+  void TakeOpsOut() {
+    ASSERT_NO_FATAL_FAILURE(MoveByHand({"general"}));
+    ASSERT_THAT(space_->Post("ops", "missed"), IsOk());
+  }
+  std::ptrdiff_t CountErrors(const std::string& part) {
+    const auto errors = bob_->errors.Await(0);
+    return std::count_if(errors.begin(), errors.end(),
+                         [&](const absl::Status& error) { return error.ToString().find(part) != part.npos; });
+  }
+
+  static constexpr milliseconds kHeartbeat{50};
+  // The filter is looked at more than twice in that time.
+  static constexpr milliseconds kSomeLooks{1500};
+  std::unique_ptr<Member> bob_;
+};
+
+class OpenForeignMoveTest : public ForeignMoveTest {};
+INSTANTIATE_TEST_SUITE_P(, OpenForeignMoveTest, ::testing::Values(Mode::kOpen), kModeName);
+class AuthForeignMoveTest : public ForeignMoveTest {};
+INSTANTIATE_TEST_SUITE_P(, AuthForeignMoveTest, ::testing::Values(Mode::kAuth), kModeName);
+
+TEST_P(OpenForeignMoveTest, E12_WhatSomebodyElseTookOutComesBackWithWhatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  EXPECT_TRUE(AwaitFilter({"general", "ops"}));
+  EXPECT_TRUE(bob_->AwaitError("another endpoint under this id"));
+  ASSERT_TRUE(bob_->AwaitText("missed"));
+  ASSERT_THAT(space_->Post("ops", "live"), IsOk());
+  EXPECT_THAT(bob_->Texts(2), ElementsAre("missed", "live"));
+}
+
+// Each time: it is told each time, too.
+TEST_P(OpenForeignMoveTest, E12_WhatSomebodyElsePutInIsTakenOut) {
+  for (int time = 1; time <= 2; ++time) {
+    ASSERT_NO_FATAL_FAILURE(MoveByHand({"general", "ops", "quiet"}));
+    EXPECT_TRUE(AwaitFilter({"general", "ops"}));
+    EXPECT_TRUE(Eventually([&] { return CountErrors("another endpoint under this id") == time; }));
+  }
+  ASSERT_THAT(space_->Post("ops", "wanted"), IsOk());
+  EXPECT_THAT(bob_->Texts(1), ElementsAre("wanted"));
+}
+
+TEST_P(AuthForeignMoveTest, E12_WhatALauncherTookOutIsToldOnceAndNotAskedFor) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general"}); }, kSomeLooks));
+  EXPECT_EQ(CountErrors("nothing arrives live"), 1);
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+}
+
+TEST_P(AuthForeignMoveTest, E12_WhatALauncherPutBackComesWithWhatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  ASSERT_NO_FATAL_FAILURE(MoveByHand({"general", "ops"}));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+  ASSERT_THAT(space_->Post("ops", "live"), IsOk());
+  EXPECT_THAT(bob_->Texts(2), ElementsAre("missed", "live"));
+  EXPECT_EQ(CountErrors("another endpoint"), 0);
+}
+
+// A move asks for all that is joined.
+TEST_P(AuthForeignMoveTest, E12_TheNextMoveBringsBackWhatALauncherTookOut) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  ASSERT_THAT(bob_->endpoint->JoinChannel("quiet"), IsOk());
+  EXPECT_THAT(Filter(), ElementsAre("general", "ops", "quiet"));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+  EXPECT_EQ(CountErrors("nothing arrives live"), 1);
+}
+
+// Also over a connection that is made anew meanwhile.
+TEST_P(AuthForeignMoveTest, E12_WhatWasPutBackWhileAwayComesWithWhatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  // It settles what comes later, which says nothing of what was missed.
+  ASSERT_THAT(space_->Post("general", "later"), IsOk());
+  ASSERT_TRUE(bob_->AwaitText("later"));
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  ASSERT_NO_FATAL_FAILURE(MoveByHand({"general", "ops"}));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+}
+
+}  // namespace
+}  // namespace meshwarden::testing

@@ -1,0 +1,86 @@
+// E13, E14: a move that was given up with its connection reaches the broker, or the manager, all the same:
+// long after the endpoint has said something else.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/status_matchers.h"
+#include "tests/endpoint/space.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using Channels = std::vector<std::string>;
+
+class LateMoveTest : public BothModes {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BothModes::SetUp());
+    MW_ASSERT_OK_AND_ASSIGN(proxy_, TcpProxy::Start(space_->broker().port()));
+    MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+    options.servers = {proxy_->url()};
+    options.retry_wait = milliseconds(100);
+    // So that there is time to see the filter as it was left, before the endpoint looks.
+    options.heartbeat = milliseconds(250);
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
+  }
+  Channels Filter() { return space_->FilterOf(bob_->endpoint->id()).value_or(Channels{}); }
+  // Moves, by a call that asks for it on one connection in vain and then on another, while what the first one
+  // has asked for is still on its way.
+  void MoveTwice(const std::function<absl::Status()>& call) {
+    proxy_->Strand(true);
+    std::thread mover([&] { EXPECT_THAT(call(), IsOk()); });
+    EXPECT_THAT(proxy_->AwaitStranded(GetParam() == Mode::kOpen ? "CREATE.CHAT_main.chat_" : "setChannels",
+                                      kPatience),
+                IsOk());
+    EXPECT_THAT(bob_->endpoint->Reconnect(), IsOk());
+    mover.join();
+  }
+  absl::Status Join(const std::string& channel) { return bob_->endpoint->JoinChannel(channel).status(); }
+  absl::Status Leave(const std::string& channel) { return bob_->endpoint->LeaveChannel(channel).status(); }
+  // What was on its way arrives, and has its effect.
+  void LetArrive(const Channels& filter) {
+    proxy_->Strand(false);
+    EXPECT_TRUE(Eventually([&] { return Filter() == filter; }));
+  }
+
+  std::unique_ptr<TcpProxy> proxy_;
+  std::unique_ptr<Member> bob_;
+};
+INSTANTIATE_TEST_SUITE_P(, LateMoveTest, kBothModes, kModeName);
+
+TEST_P(LateMoveTest, E14_ALeaveThatArrivesAfterTheNextJoinDoesNotDeafen) {
+  ASSERT_THAT(Join("ops"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(MoveTwice([&] { return Leave("ops"); }));
+  ASSERT_THAT(Join("ops"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(LetArrive({"general"}));
+  ASSERT_THAT(space_->Post("ops", "missed"), IsOk());
+  EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "ops"}); }));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+  ASSERT_THAT(space_->Post("ops", "live"), IsOk());
+  EXPECT_THAT(bob_->Texts(2), ElementsAre("missed", "live"));
+}
+
+// The late one says all that was joined when it was asked for.
+TEST_P(LateMoveTest, E14_ALeaveThatArrivesAfterTheNextLeaveOpensNothing) {
+  ASSERT_THAT(Join("ops"), IsOk());
+  ASSERT_THAT(Join("quiet"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(MoveTwice([&] { return Leave("quiet"); }));
+  ASSERT_THAT(Leave("ops"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(LetArrive({"general", "ops"}));
+  EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general"}); }));
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
+}
+
+}  // namespace
+}  // namespace meshwarden::testing
