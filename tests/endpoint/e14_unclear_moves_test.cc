@@ -291,6 +291,27 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
   EXPECT_TRUE(heard);
 }
 
+// A launcher's doing stays, also while a late request may be behind what differs.
+TEST_F(UnclearMoveTest, E14_WhatALauncherTookOutIsNotAskedForWithWhatALateMoveTook) {
+  Serve(Obedient());
+  for (const char* channel : {"ops", "quiet"}) ASSERT_THAT(bob_->endpoint->JoinChannel(channel), IsOk());
+  SetFilter({"general", "quiet"});
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("quiet").status());
+  // The bind finds that nothing has moved, yet.
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  ASSERT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops", "quiet"));
+  Serve(Obedient());
+  const std::size_t before = asked_.Await(0).size();
+  SetFilter({"general"});
+  const std::vector<Channels> asked = asked_.Await(before + 1);
+  ASSERT_GT(asked.size(), before);
+  EXPECT_THAT(asked[before], ElementsAre("general", "quiet"));
+  EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "quiet"}); }));
+  ExpectLive("quiet");
+}
+
 // It comes live before the endpoint has looked how far the history goes, which it may not read.
 TEST_F(UnclearMoveTest, E13_WhatIsPublishedAsTheFilterMovesIsHeardWithoutARightToTheHistory) {
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("narrow"));

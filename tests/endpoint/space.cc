@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
+#include "endpoint/jetstream_config.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -155,6 +156,14 @@ absl::StatusOr<std::vector<std::string>> TestSpace::FilterOf(std::string_view id
   }
   std::sort(channels.begin(), channels.end());
   return channels;
+}
+
+absl::Status TestSpace::MoveFilterOf(std::string_view id, const std::vector<std::string>& channels) {
+  MW_ASSIGN_OR_RETURN(ConsumerInfo info, root_api().GetConsumer(ChatStream(kSpace), ChatDurable(id)));
+  MW_ASSIGN_OR_RETURN(const ConsumerConfig wanted, ChatDurableConfig(kSpace, id, channels));
+  info.config.filter_subject = wanted.filter_subject;
+  info.config.filter_subjects = wanted.filter_subjects;
+  return root_api().UpdateConsumer(ChatStream(kSpace), info.config).status();
 }
 
 bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds timeout) {

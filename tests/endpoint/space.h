@@ -88,6 +88,8 @@ class TestSpace {
   absl::StatusOr<Presence> PresenceOf(std::string_view id);
   // The filter of the chat durable of `id`, as channels.
   absl::StatusOr<std::vector<std::string>> FilterOf(std::string_view id);
+  // Sets it, as a launcher or an operator may.
+  absl::Status MoveFilterOf(std::string_view id, const std::vector<std::string>& channels);
 
  private:
   explicit TestSpace(Mode mode) : mode_(mode) {}
