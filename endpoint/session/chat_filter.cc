@@ -21,18 +21,17 @@ using SteadyClock = std::chrono::steady_clock;
 // something left to send in less.
 constexpr std::chrono::minutes kOnItsWay{5};
 
-// Nothing was heard. An error that the broker itself answers with is heard, also that it is unavailable.
-bool IsUnanswered(const absl::Status& status) {
-  if (absl::IsDeadlineExceeded(status)) return true;
-  return absl::IsUnavailable(status) && !IsNoResponders(status) && !JsErrorCode(status).has_value();
-}
-
 std::vector<std::string> Sorted(std::vector<std::string> list) {
   std::sort(list.begin(), list.end());
   return list;
 }
 
 }  // namespace
+
+bool IsUnanswered(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) return true;
+  return absl::IsUnavailable(status) && !IsNoResponders(status) && !JsErrorCode(status).has_value();
+}
 
 ChatFilter::ChatFilter(Options options, Connection& connection, JetStreamApi& api)
     : options_(std::move(options)), connection_(connection), api_(api) {}

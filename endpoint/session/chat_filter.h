@@ -20,6 +20,9 @@
 
 namespace meshwarden {
 
+// Nothing was heard. An error that the broker itself answers with is heard, also that it is unavailable.
+bool IsUnanswered(const absl::Status& status);
+
 class ChatFilter {
  public:
   using Channels = std::vector<std::string>;

@@ -207,8 +207,7 @@ bool ChatMembership::IsAstray(const ConsumerInfo& info) {
                      [&](const auto& entry) { return held(entry.first); });
 }
 
-// What a launcher has taken out or put in is the launcher's affair, what a late request of our own has is
-// not.
+// What a launcher has taken out or put in is the launcher's affair; what a late request of ours has is not.
 bool ChatMembership::IsOursToMove() const { return !options_.filter.auth || filter_.may_move_late(); }
 
 absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
@@ -217,12 +216,17 @@ absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
     MutexLock lock(mutex_);
     wanted = Expected();
     if (filter_.IsExactly(info, wanted)) return absl::OkStatus();
-    for (const std::string& channel : wanted) {
-      // Of a first bind, the history is noted already.
-      if (bound_before_ && !filter_.Holds(info, channel)) owed_.OweMissed(channel, aligned_at_);
-    }
+    // Of a first bind, the history is noted already.
+    if (bound_before_) OweWhatLacks(info, wanted);
   }
   return Annotate(filter_.Set(wanted).status, "durable " + info.name);
+}
+
+// Before the filter moves to bring it back.
+void ChatMembership::OweWhatLacks(const ConsumerInfo& info, const Channels& channels) {
+  for (const std::string& channel : channels) {
+    if (!filter_.Holds(info, channel)) owed_.OweMissed(channel, aligned_at_);
+  }
 }
 
 ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) {
@@ -308,7 +312,7 @@ absl::Status ChatMembership::RealignHeld() {
       return added.empty() ? absl::OkStatus() : NotLive(added);
     }
   }
-  MW_RETURN_IF_ERROR(MoveToList(info));
+  MW_RETURN_IF_ERROR(Annotate(MoveToList(info), "somebody else moved the filter, and it stays so for now"));
   {
     MutexLock lock(mutex_);
     NoteAligned(info);
@@ -406,13 +410,13 @@ absl::Status ChatMembership::Move(const Change& change) {
     const Outcome outcome = Attempt(change);
     if (outcome.status.ok()) return outcome.status;
     if (outcome.unknown) lost = outcome.status;
-    if (lost.ok()) {
-      Disclaim(change);
-      return outcome.status;
-    }
     if (outcome.unanswered && std::chrono::steady_clock::now() < deadline &&
         options_.await_live(deadline).ok()) {
       continue;
+    }
+    if (lost.ok()) {
+      Disclaim(change);
+      return outcome.status;
     }
     NoteUnknown(change, settled);
     return Annotate(lost,
@@ -438,6 +442,13 @@ ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
     return {.status = absl::FailedPreconditionError(fmt::format(
                 "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
                 change.channel))};
+  }
+  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
+  if (IsUnanswered(info.status())) return {.status = info.status(), .unanswered = true};
+  if (info.ok()) {
+    // What somebody else has taken out since the last look comes back by this move.
+    MutexLock lock(mutex_);
+    OweWhatLacks(*info, Without(wanted, change.channel));
   }
   Outcome outcome = filter_.Set(wanted);
   if (outcome.status.ok()) Commit(change);

@@ -97,6 +97,7 @@ class ChatMembership {
   bool IsAstray(const ConsumerInfo& info) MW_REQUIRES(mutex_);
   bool IsOursToMove() const;
   absl::Status MoveToList(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
+  void OweWhatLacks(const ConsumerInfo& info, const Channels& channels) MW_REQUIRES(mutex_);
   // Auth mode: notes what is live and what is not. At a bind, unless that is ours to put right.
   Channels AcceptAtBind(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   Channels Accept(const ConsumerInfo& info) MW_REQUIRES(mutex_);

@@ -110,10 +110,20 @@ TEST_P(AuthForeignMoveTest, E12_TheNextMoveBringsBackWhatALauncherTookOut) {
   EXPECT_EQ(CountErrors("nothing arrives live"), 1);
 }
 
-class AuthForeignMoveBetweenLooksTest : public ForeignMoveTest {
+class ForeignMoveBetweenLooksTest : public ForeignMoveTest {
  protected:
-  AuthForeignMoveBetweenLooksTest() : ForeignMoveTest(std::chrono::seconds(10)) {}
+  ForeignMoveBetweenLooksTest() : ForeignMoveTest(std::chrono::seconds(10)) {}
 };
+INSTANTIATE_TEST_SUITE_P(, ForeignMoveBetweenLooksTest, kBothModes, kModeName);
+
+TEST_P(ForeignMoveBetweenLooksTest, E12_AMoveOfOurOwnBringsWhatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("quiet"), IsOk());
+  EXPECT_THAT(Filter(), ElementsAre("general", "ops", "quiet"));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+}
+
+class AuthForeignMoveBetweenLooksTest : public ForeignMoveBetweenLooksTest {};
 INSTANTIATE_TEST_SUITE_P(, AuthForeignMoveBetweenLooksTest, ::testing::Values(Mode::kAuth), kModeName);
 
 TEST_P(AuthForeignMoveBetweenLooksTest, E12_ABindLooksToo) {

@@ -41,11 +41,9 @@ class LateMoveTest : public BothModes {
   // Moves, by a call that asks for it on one connection in vain and then on another, while what the first one
   // has asked for is still on its way.
   void MoveTwice(const std::function<absl::Status()>& call) {
-    proxy_->Strand(true);
+    proxy_->StrandFrom(GetParam() == Mode::kOpen ? "CREATE.CHAT_main.chat_" : "setChannels");
     std::thread mover([&] { EXPECT_THAT(call(), IsOk()); });
-    EXPECT_THAT(proxy_->AwaitStranded(GetParam() == Mode::kOpen ? "CREATE.CHAT_main.chat_" : "setChannels",
-                                      kPatience),
-                IsOk());
+    EXPECT_THAT(proxy_->AwaitStranded(kPatience), IsOk());
     EXPECT_THAT(bob_->endpoint->Reconnect(), IsOk());
     mover.join();
   }
@@ -53,7 +51,7 @@ class LateMoveTest : public BothModes {
   absl::Status Leave(const std::string& channel) { return bob_->endpoint->LeaveChannel(channel).status(); }
   // What was on its way arrives, and has its effect: perhaps not for long.
   void LetArrive(const Channels& filter) {
-    proxy_->Strand(false);
+    proxy_->ReleaseStranded();
     EXPECT_TRUE(Eventually([&] {
       return Filter() == filter || bob_->AwaitError("a request that arrived late", milliseconds(0));
     }));

@@ -81,6 +81,8 @@ class UnclearMoveTest : public ::testing::Test {
   void Post(const std::string& channel, const std::string& text) {
     ASSERT_THAT(space_->Post(channel, text), IsOk());
   }
+  // The filter is looked at more than twice in that time.
+  static constexpr std::chrono::milliseconds kSomeLooks{1200};
   void ExpectUnclear(const absl::Status& status) {
     EXPECT_NE(status.code(), absl::StatusCode::kFailedPrecondition) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("not known")) << status;
@@ -289,6 +291,24 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
   EXPECT_TRUE(reached);
   EXPECT_THAT(joined, IsOk());
   EXPECT_TRUE(heard);
+}
+
+// As long as it is not known what came of it the endpoint doesn't decide that by itself.
+TEST_F(UnclearMoveTest, E14_AnUnclearLeaveIsNotTakenBackByALook) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  Serve(Obedient());
+  EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general"}); }, kSomeLooks));
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
+}
+
+TEST_F(UnclearMoveTest, E14_AMoveUnderWayIsNotTakenForSomebodyElses) {
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  for (const Channels& asked : asked_.Await(2)) EXPECT_THAT(asked, ElementsAre("general", "ops"));
 }
 
 // A launcher's doing stays, also while a late request may be behind what differs.

@@ -139,6 +139,7 @@ struct TcpProxy::Pair {
   Fd server;
   Flow to_server = {};
   Flow to_client = {};
+  std::string strand_from = "";
   bool stranded = false;
   bool orphaned = false;  // stranded, and the client has gone away
 
@@ -175,6 +176,8 @@ struct TcpProxy::Pair {
         !to_server.ReadFrom(client.get())) {
       return false;
     }
+    stranded =
+        stranded || (!strand_from.empty() && to_server.buffered.find(strand_from) != std::string::npos);
     if ((polled.events & POLLOUT) != 0 && (polled.revents & kWritable) != 0 &&
         !to_client.WriteTo(client.get())) {
       return false;
@@ -201,16 +204,17 @@ class TcpProxy::Loop {
 
   void Wake() const { ::eventfd_write(wake_.get(), 1); }
   std::size_t connections() const { return pairs_.size(); }
-  bool Strands(const std::string& part) const {
-    return std::any_of(pairs_.begin(), pairs_.end(), [&](const Pair& pair) {
-      return pair.stranded && pair.to_server.buffered.find(part) != std::string::npos;
-    });
+  bool stranded() const {
+    return std::any_of(pairs_.begin(), pairs_.end(), [](const Pair& pair) { return pair.stranded; });
   }
 
   void WorkBy(const Faults& faults) {
     if (faults.cuts != faults_.cuts) CutAll();
-    if (faults.strand != faults_.strand) {
-      for (Pair& pair : pairs_) pair.stranded = faults.strand;
+    if (faults.strand_from != faults_.strand_from) {
+      for (Pair& pair : pairs_) {
+        pair.strand_from = faults.strand_from;
+        pair.stranded = false;
+      }
     }
     faults_ = faults;
     if (faults_.refuse) {
@@ -305,17 +309,19 @@ void TcpProxy::Hang(bool on) {
 void TcpProxy::HoldAnswers(bool on) {
   Apply([on](Faults& faults) { faults.hold_answers = on; });
 }
-void TcpProxy::Strand(bool on) {
-  Apply([on](Faults& faults) { faults.strand = on; });
+void TcpProxy::StrandFrom(std::string_view part) {
+  Apply([part](Faults& faults) { faults.strand_from = part; });
+}
+void TcpProxy::ReleaseStranded() {
+  Apply([](Faults& faults) { faults.strand_from.clear(); });
 }
 
-absl::Status TcpProxy::AwaitStranded(std::string_view part, std::chrono::milliseconds timeout) {
+absl::Status TcpProxy::AwaitStranded(std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  Apply([part](Faults& faults) { faults.sought = part; });
   const MutexLock lock(mutex_);
-  while (!found_) {
+  while (!stranded_) {
     if (!changed_.WaitUntil(mutex_, deadline)) {
-      return absl::DeadlineExceededError(fmt::format("\"{}\" is not among what is stranded", part));
+      return absl::DeadlineExceededError(fmt::format("nobody has sent \"{}\"", wanted_.strand_from));
     }
   }
   return absl::OkStatus();
@@ -338,7 +344,7 @@ void TcpProxy::Run() {
       stop = wanted_.stop;
       applied_ = asked_;
       connections_ = loop_->connections();
-      found_ = !wanted_.sought.empty() && loop_->Strands(wanted_.sought);
+      stranded_ = loop_->stranded();
       changed_.NotifyAll();
     }
     if (!stop) loop_->Turn();

@@ -44,14 +44,16 @@ class TcpProxy {
   void Hang(bool on);
   // True: what clients send goes through, what the server sends is held; false: it is forwarded.
   void HoldAnswers(bool on);
-  // True: what the clients that are connected now send is held, also when they have gone away; those that
-  // connect later aren't affected. False: it goes on its way to the server, late.
-  void Strand(bool on);
-  // Waits until `part` is among what one stranded client has sent.
-  absl::Status AwaitStranded(std::string_view part, std::chrono::milliseconds timeout);
+  // As soon as one of the clients that are connected now sends `part`, that and all that it sends later is
+  // held, also when it has gone away. Those that connect later aren't affected.
+  void StrandFrom(std::string_view part);
+  // Waits until one has sent it.
+  absl::Status AwaitStranded(std::chrono::milliseconds timeout);
+  // What is held goes on its way to the server, late.
+  void ReleaseStranded();
 
-  // Clients that are connected to the server through this proxy now. One that goes away while the proxy hangs,
-  // or while what it sent is held, is counted until that ends.
+  // Clients that are connected to the server through this proxy now. One that goes away while the proxy
+  // hangs, or while what it sent is held, is counted until that ends.
   std::size_t connections() const;
   // Waits until there are exactly `count`.
   absl::Status AwaitConnections(std::size_t count, std::chrono::milliseconds timeout) const;
@@ -61,10 +63,9 @@ class TcpProxy {
     bool refuse = false;
     bool hang = false;
     bool hold_answers = false;
-    bool strand = false;
     bool stop = false;
     std::uint64_t cuts = 0;
-    std::string sought = "";  // among what is stranded
+    std::string strand_from = "";  // empty: nothing is held
   };
   struct Pair;
   class Loop;
@@ -83,7 +84,7 @@ class TcpProxy {
   std::uint64_t asked_ MW_GUARDED_BY(mutex_) = 0;
   std::uint64_t applied_ MW_GUARDED_BY(mutex_) = 0;
   std::size_t connections_ MW_GUARDED_BY(mutex_) = 0;
-  bool found_ MW_GUARDED_BY(mutex_) = false;
+  bool stranded_ MW_GUARDED_BY(mutex_) = false;  // one of the connections
   std::thread thread_;
 };
 

@@ -121,24 +121,25 @@ TEST_F(TcpProxyTest, HeldAnswersAreLostWhenCut) {
 }
 
 TEST_F(TcpProxyTest, WhatIsStrandedArrivesWhenItsClientIsLongGone) {
-  proxy_->Strand(true);
+  proxy_->StrandFrom("early");
+  EXPECT_THAT(connection_->Request("echo", "first", kTimeout), IsOk());
+  EXPECT_THAT(proxy_->AwaitStranded(kShort), StatusIs(absl::StatusCode::kDeadlineExceeded));
   AskInBackground("early");
-  EXPECT_THAT(proxy_->AwaitStranded("late", kShort), StatusIs(absl::StatusCode::kDeadlineExceeded));
-  EXPECT_THAT(proxy_->AwaitStranded("early", kTimeout), IsOk());
+  EXPECT_THAT(proxy_->AwaitStranded(kTimeout), IsOk());
   connection_.reset();
   MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(Options()));
   EXPECT_THAT(connection_->Request("echo", "meanwhile", kTimeout), IsOk());
-  EXPECT_THAT(asked_.Await(0), ElementsAre("meanwhile"));
-  proxy_->Strand(false);
-  EXPECT_THAT(asked_.Await(2), ElementsAre("meanwhile", "early"));
+  EXPECT_THAT(asked_.Await(0), ElementsAre("first", "meanwhile"));
+  proxy_->ReleaseStranded();
+  EXPECT_THAT(asked_.Await(3), ElementsAre("first", "meanwhile", "early"));
   EXPECT_THAT(proxy_->AwaitConnections(1, kTimeout), IsOk());
 }
 
 TEST_F(TcpProxyTest, WhoseRequestsWereStrandedAndWhoWaitsIsAnswered) {
-  proxy_->Strand(true);
+  proxy_->StrandFrom("x");
   AskInBackground("x");
   EXPECT_THAT(answers_.Await(1, kShort), SizeIs(0));
-  proxy_->Strand(false);
+  proxy_->ReleaseStranded();
   EXPECT_THAT(answers_.Await(1), ElementsAre(IsOk()));
 }
 
