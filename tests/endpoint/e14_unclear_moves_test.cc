@@ -41,7 +41,7 @@ class UnclearMoveTest : public ::testing::Test {
   }
   using Manager = std::function<void(const Channels&, ControlResponder)>;
   // A manager that does with each setChannels what `manager` does.
-  void Serve(Manager manager) {
+  void Serve(const Manager& manager) {
     manager_.reset();
     MW_ASSERT_OK_AND_ASSIGN(
         manager_, ServeControl(space_->root(), "main", kSelfService,
