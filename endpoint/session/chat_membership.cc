@@ -51,9 +51,6 @@ absl::StatusOr<ChatMembership::Channels> ChatMembership::BindHeld() {
     not_live = AcceptAtBind(info);
   } else {
     MW_RETURN_IF_ERROR(MoveToList(info));
-    MutexLock lock(mutex_);
-    strayed_ = false;
-    NoteAligned(info);
   }
   {
     MutexLock lock(mutex_);
@@ -100,7 +97,7 @@ void ChatMembership::BeginAnew() {
   floor_.Forget();
   begun_at_ = 0;
   aligned_at_ = 0;
-  for (auto& [channel, since] : not_live_) since = 0;
+  for (auto& [channel, since] : lacking_) since = 0;
   for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
   owed_.ForgetPositions();
 }
@@ -140,6 +137,8 @@ std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.
 // What the durable settles says nothing of a channel that was kept out of its filter meanwhile.
 std::uint64_t ChatMembership::MissedAfter(const std::string& channel) {
   std::uint64_t after = owed_.MissedAfter(channel, SettledUpTo());
+  const auto lack = lacking_.find(channel);
+  if (lack != lacking_.end()) after = std::min(after, lack->second);
   const auto left = unresolved_.find(channel);
   if (left != unresolved_.end() && !left->second.joining) after = std::min(after, left->second.settled);
   return after;
@@ -174,20 +173,42 @@ void ChatMembership::Resolve(const ConsumerInfo& info) {
     }
     const bool filtered = filter_.Holds(info, channel);
     if (joining && filtered) {
-      if (channels_.Contains(channel)) owed_.OweMissed(channel, unresolved.settled);
-      OweHistory(channel);
-      channels_.Join(channel);
+      if (channels_.Contains(channel)) {
+        owed_.OweMissed(channel, unresolved.settled);
+      } else {
+        Admit(channel);
+      }
     } else if (joining) {
       channels_.Disarm(channel);
     } else if (options_.filter.auth && !filtered) {
       channels_.Leave(channel);
-      owed_.Drop(channel);
-      not_live_.erase(channel);
+      Forget(channel);
     } else if (!options_.filter.auth) {
       owed_.OweMissed(channel, unresolved.settled);
     }
     next = unresolved_.erase(next);
   }
+}
+
+// The look at which it is held again, or a move that says it, ends a lack: only then is it known up to where
+// something was missed.
+void ChatMembership::NoteFilter(const ConsumerInfo& info) {
+  for (const std::string& channel : channels_.List()) {
+    if (filter_.Holds(info, channel)) {
+      NoteHeld(channel);
+    } else {
+      lacking_.emplace(channel, aligned_at_);
+    }
+  }
+  aligned_at_ = std::max(begun_at_, std::min(floor_.seq(), info.ack_floor_stream_seq));
+}
+
+void ChatMembership::NoteHeld(const std::string& channel) {
+  const auto lack = lacking_.find(channel);
+  if (lack == lacking_.end()) return;
+  owed_.OweMissed(channel, lack->second);
+  lacking_.erase(lack);
+  not_live_.erase(channel);
 }
 
 ChatMembership::Channels ChatMembership::Expected() {
@@ -196,127 +217,97 @@ ChatMembership::Channels ChatMembership::Expected() {
   return expected;
 }
 
+// What a launcher has taken out or put in is the launcher's affair; what a late request of ours has is not.
+bool ChatMembership::IsOursToMove() { return !options_.filter.auth || filter_.may_move_late(); }
+
 bool ChatMembership::IsAstray(const ConsumerInfo& info) {
   // A move says the whole filter, and after one whose outcome was not learnt a bind decides.
   if (!moving_.empty() || !unresolved_.empty()) return false;
   const Channels expected = Expected();
   if (!expected.empty() && IsOursToMove()) return !filter_.IsExactly(info, expected);
-  const auto held = [&](const auto& channel) { return filter_.Holds(info, channel); };
-  return !std::all_of(expected.begin(), expected.end(), held) ||
-         std::any_of(not_live_.begin(), not_live_.end(),
-                     [&](const auto& entry) { return held(entry.first); });
+  return lacking_.size() != not_live_.size();
 }
-
-// What a launcher has taken out or put in is the launcher's affair; what a late request of ours has is not.
-bool ChatMembership::IsOursToMove() const { return !options_.filter.auth || filter_.may_move_late(); }
 
 absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
   Channels wanted;
   {
     MutexLock lock(mutex_);
+    NoteFilter(info);
     wanted = Expected();
     if (filter_.IsExactly(info, wanted)) return absl::OkStatus();
-    // Of a first bind, the history is noted already.
-    if (bound_before_) OweWhatLacks(info, wanted);
   }
-  return Annotate(filter_.Set(wanted).status, "durable " + info.name);
-}
-
-// Before the filter moves to bring it back.
-void ChatMembership::OweWhatLacks(const ConsumerInfo& info, const Channels& channels) {
-  for (const std::string& channel : channels) {
-    if (!filter_.Holds(info, channel)) owed_.OweMissed(channel, aligned_at_);
-  }
+  MW_RETURN_IF_ERROR(Annotate(filter_.Set(wanted).status, "durable " + info.name));
+  MutexLock lock(mutex_);
+  for (const std::string& channel : wanted) NoteHeld(channel);
+  return absl::OkStatus();
 }
 
 ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
+  NoteFilter(info);
   strayed_ = IsOursToMove() && IsAstray(info);
-  if (strayed_) return {};
-  Channels not_live;
-  Accept(info);
-  for (const auto& [channel, since] : not_live_) {
-    // Whoever joins or leaves it learns by that.
-    if (channel != moving_) not_live.push_back(channel);
-  }
-  return not_live;
+  if (IsOursToMove()) return {};
+  // All of them, also those that were told of on an earlier connection.
+  not_live_.clear();
+  // Whoever joins or leaves it learns by that.
+  return Without(Accept(), moving_);
 }
 
-// Returns what is newly not live.
-ChatMembership::Channels ChatMembership::Accept(const ConsumerInfo& info) {
-  NoteLive(info);
+// Returns what is new.
+ChatMembership::Channels ChatMembership::Accept() {
   Channels added;
-  for (const std::string& channel : channels_.List()) {
-    if (filter_.Holds(info, channel)) continue;
-    if (not_live_.emplace(channel, aligned_at_).second) added.push_back(channel);
+  for (const auto& [channel, since] : lacking_) {
+    if (not_live_.insert(channel).second) added.push_back(channel);
   }
-  NoteAligned(info);
   return added;
 }
 
-void ChatMembership::NoteLive(const ConsumerInfo& info) {
-  for (auto next = not_live_.begin(); next != not_live_.end();) {
-    const auto& [channel, since] = *next;
-    if (!filter_.Holds(info, channel)) {
-      ++next;
-      continue;
-    }
-    owed_.OweMissed(channel, since);
-    next = not_live_.erase(next);
-  }
-}
-
-// When `info` was told the filter was as it is to be, or what it lacked has been noted.
-void ChatMembership::NoteAligned(const ConsumerInfo& info) {
-  aligned_at_ = std::max(begun_at_, std::min(floor_.seq(), info.ack_floor_stream_seq));
-}
-
-void ChatMembership::Compare(const ConsumerInfo& info) {
+bool ChatMembership::Compare(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
-  if (!bound_before_ || info.created != durable_created_) return;
+  if (!bound_before_ || info.created != durable_created_ || !moving_.empty()) return false;
+  NoteFilter(info);
   strayed_ = IsAstray(info);
-  if (!strayed_ && moving_.empty() && unresolved_.empty()) NoteAligned(info);
-}
-
-bool ChatMembership::strayed() {
-  MutexLock lock(mutex_);
-  return strayed_;
+  if (!strayed_) told_.clear();
+  return strayed_ || !owed_.empty();
 }
 
 void ChatMembership::Realign() {
-  if (!strayed()) return;
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(strayed_, false)) return;
+  }
   absl::Status told;
   {
     MutexLock lock(filter_mutex_);
     told = RealignHeld();
-    // Once, and not at each look.
-    const bool again = absl::IsUnavailable(told) || told.message() == told_;
-    if (!absl::IsUnavailable(told)) told_ = absl::IsAborted(told) ? "" : std::string(told.message());
-    if (again) return;
   }
-  if (!told.ok()) options_.on_error(told);
+  // Nothing is known yet; the next comparison will tell.
+  if (told.ok() || absl::IsUnavailable(told) || IsUnanswered(told)) return;
+  options_.on_error(told);
 }
 
-// What to tell; Unavailable if the broker or the manager does not say how things are, as the next comparison
-// will, and Aborted if all is well again.
+// What to tell.
 absl::Status ChatMembership::RealignHeld() {
   MW_ASSIGN_OR_RETURN(const ConsumerInfo info, filter_.Look());
   {
     MutexLock lock(mutex_);
-    strayed_ = false;
     if (info.created != durable_created_) return absl::OkStatus();
-    NoteLive(info);
+    NoteFilter(info);
     if (!IsAstray(info)) return absl::OkStatus();
     if (Expected().empty() || !IsOursToMove()) {
-      const Channels added = Accept(info);
+      const Channels added = Accept();
       return added.empty() ? absl::OkStatus() : NotLive(added);
     }
   }
-  MW_RETURN_IF_ERROR(Annotate(MoveToList(info), "somebody else moved the filter, and it stays so for now"));
-  {
-    MutexLock lock(mutex_);
-    NoteAligned(info);
+  absl::Status moved = MoveToList(info);
+  MutexLock lock(mutex_);
+  if (!moved.ok()) {
+    // Once, and not at each look.
+    const bool again = std::exchange(told_, std::string(moved.message())) == moved.message();
+    return again ? absl::OkStatus()
+                 : Annotate(moved, "something else moved the filter, and it stays so for now");
   }
+  told_.clear();
   return absl::AbortedError(fmt::format(
       "the filter of {} was not that of the joined channels: another endpoint under this id, or a request "
       "that arrived late, had moved it. It has been put right, and what was missed follows",
@@ -354,8 +345,8 @@ absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
   bool anew = false;
   {
     MutexLock lock(mutex_);
-    anew = !channels_.Contains(channel) || not_live_.contains(channel);
-    if (!anew && !unresolved_.contains(channel)) return false;
+    anew = !channels_.Contains(channel);
+    if (!anew && !unresolved_.contains(channel) && !lacking_.contains(channel)) return false;
   }
   MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
   if (anew) MW_RETURN_IF_ERROR(PrepareJoin(channel));
@@ -446,9 +437,9 @@ ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
   const absl::StatusOr<ConsumerInfo> info = filter_.Look();
   if (IsUnanswered(info.status())) return {.status = info.status(), .unanswered = true};
   if (info.ok()) {
-    // What somebody else has taken out since the last look comes back by this move.
+    // What something else has taken out since the last look comes back by this move.
     MutexLock lock(mutex_);
-    OweWhatLacks(*info, Without(wanted, change.channel));
+    NoteFilter(*info);
   }
   Outcome outcome = filter_.Set(wanted);
   if (outcome.status.ok()) Commit(change);
@@ -473,20 +464,27 @@ void ChatMembership::Commit(const Change& change) {
     }
   }
   unresolved_.clear();
-  not_live_.erase(change.channel);
-  for (const auto& [channel, since] : std::exchange(not_live_, {})) owed_.OweMissed(channel, since);
-  if (change.joining) {
-    OweHistory(change.channel);
-    channels_.Join(change.channel);
-  } else {
+  told_.clear();
+  for (const std::string& channel : channels_.List()) NoteHeld(channel);
+  if (!change.joining) {
     channels_.Leave(change.channel);
-    owed_.Drop(change.channel);
+    Forget(change.channel);
+  } else if (!channels_.Contains(change.channel)) {
+    Admit(change.channel);
   }
 }
 
-// Before it is joined. Whoever comes back is told again of what there was; whoever never left is not.
-void ChatMembership::OweHistory(const std::string& channel) {
-  owed_.Owe(channel, channels_.Contains(channel) ? 0 : channels_.Watermark(channel));
+// It was left.
+void ChatMembership::Forget(const std::string& channel) {
+  owed_.Drop(channel);
+  lacking_.erase(channel);
+  not_live_.erase(channel);
+}
+
+// Whoever comes back is told again of what there was.
+void ChatMembership::Admit(const std::string& channel) {
+  owed_.Owe(channel, channels_.Watermark(channel));
+  channels_.Join(channel);
 }
 
 // It was refused, and unless an earlier attempt may yet move the filter nothing is left of it.

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,11 +49,10 @@ class ChatMembership {
   absl::Status Bind();
   // The durable that was bound is gone, or another is in its place: the next bind makes up for that.
   void NoteLost();
-  // What the broker says of the durable that was bound, on the connection it was bound on. Brief.
-  void Compare(const ConsumerInfo& info);
-  // The filter differed from what is joined when it was compared last.
-  bool strayed();
-  // Puts right what differs, and notes the history that was missed, if the comparison says so. Blocks.
+  // What the broker says of the durable that was bound, on the connection it was bound on. True if something
+  // is to be done about it, by Realign and NoteOwed. Brief.
+  bool Compare(const ConsumerInfo& info);
+  // Puts right what differed when it was compared last, or tells of it. Blocks.
   void Realign();
   // Of the durable that was bound last, as the broker told it; empty if none was.
   std::string durable_created();
@@ -91,18 +91,17 @@ class ChatMembership {
   std::uint64_t MissedAfter(const std::string& channel) MW_REQUIRES(mutex_);
   void BindAgain(const Durable& durable, std::uint64_t frontier);
   void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
-  // The filter as it should be: of what is joined, but in auth mode without what was not live at the last
-  // look.
+  // What the broker says of the filter.
+  void NoteFilter(const ConsumerInfo& info) MW_REQUIRES(mutex_);
+  void NoteHeld(const std::string& channel) MW_REQUIRES(mutex_);
+  // The filter as it should be: of what is joined, but in auth mode without what is accepted as not live.
   Channels Expected() MW_REQUIRES(mutex_);
+  bool IsOursToMove();
   bool IsAstray(const ConsumerInfo& info) MW_REQUIRES(mutex_);
-  bool IsOursToMove() const;
   absl::Status MoveToList(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
-  void OweWhatLacks(const ConsumerInfo& info, const Channels& channels) MW_REQUIRES(mutex_);
-  // Auth mode: notes what is live and what is not. At a bind, unless that is ours to put right.
+  // Auth mode: what the filter lacks is accepted, unless that is ours to put right.
   Channels AcceptAtBind(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
-  Channels Accept(const ConsumerInfo& info) MW_REQUIRES(mutex_);
-  void NoteLive(const ConsumerInfo& info) MW_REQUIRES(mutex_);
-  void NoteAligned(const ConsumerInfo& info) MW_REQUIRES(mutex_);
+  Channels Accept() MW_REQUIRES(mutex_);
   absl::Status RealignHeld() MW_REQUIRES(filter_mutex_);
   absl::Status NotLive(const Channels& missing) const;
 
@@ -115,7 +114,8 @@ class ChatMembership {
   void SetMoving(std::string_view channel);
   void Disclaim(const Change& change);
   void Commit(const Change& change) MW_REQUIRES(filter_mutex_);
-  void OweHistory(const std::string& channel) MW_REQUIRES(mutex_);
+  void Forget(const std::string& channel) MW_REQUIRES(mutex_);
+  void Admit(const std::string& channel) MW_REQUIRES(mutex_);
 
   const Options options_;
   ChatFilter filter_;
@@ -129,7 +129,6 @@ class ChatMembership {
   // Held while the filter is looked at or moved, and what that means for the channels is noted; it blocks for
   // as long as the broker or the manager takes. Taken after move_mutex_ and before mutex_.
   Mutex filter_mutex_;
-  std::string told_ MW_GUARDED_BY(filter_mutex_);  // of what could not be put right
 
   Mutex mutex_;
   bool bound_before_ MW_GUARDED_BY(mutex_) = false;
@@ -138,15 +137,17 @@ class ChatMembership {
   bool lost_ MW_GUARDED_BY(mutex_) = false;
   // What lies up to here was settled, or is owed as history.
   std::uint64_t begun_at_ MW_GUARDED_BY(mutex_) = 0;
-  // What lies up to here was settled when the filter was last seen to be right.
+  // What lies up to here was settled when the filter was looked at last.
   std::uint64_t aligned_at_ MW_GUARDED_BY(mutex_) = 0;
   bool strayed_ MW_GUARDED_BY(mutex_) = false;
+  std::string told_ MW_GUARDED_BY(mutex_);    // of what could not be put right
   std::string moving_ MW_GUARDED_BY(mutex_);  // the channel whose join or leave is under way; empty: none
   // Joins and leaves that have ended without its being known whether the filter moved.
   std::map<std::string, Unresolved, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
-  // Auth mode: joined, but not in the filter when it was looked at last; what came after the sequence was
-  // missed.
-  std::map<std::string, std::uint64_t, std::less<>> not_live_ MW_GUARDED_BY(mutex_);
+  // Joined, but not in the filter when it was looked at last; what came after the sequence was missed.
+  std::map<std::string, std::uint64_t, std::less<>> lacking_ MW_GUARDED_BY(mutex_);
+  // Those of them that are accepted and told of, in auth mode.
+  std::set<std::string, std::less<>> not_live_ MW_GUARDED_BY(mutex_);
 };
 
 }  // namespace meshwarden

@@ -210,7 +210,7 @@ void Session::RunTimers() {
       told_roster_.Sweep(now);
       CheckPulls(now);
       CheckDurables();
-      if (parts_.membership.strayed()) WakeBackfill();
+      CheckFilter();
     }
   }
 }
@@ -243,9 +243,10 @@ void Session::AskHowDurablesAre() {
     floor.Raise(info.delivered_consumer_seq, info.ack_floor_stream_seq);
   };
   ask(ChatStream(options.space), ChatDurable(options.card.id), parts_.membership.durable_created(),
-      [raise, &floor = parts_.chat_floor, &membership = parts_.membership](const ConsumerInfo& info) {
+      [raise, &floor = parts_.chat_floor, told = told_filter_](const ConsumerInfo& info) {
         raise(floor, info);
-        membership.Compare(info);
+        MutexLock lock(told->mutex);
+        told->info = info;
       });
   if (!parts_.dm_floor.may_rise()) return;
   ask(DmStream(options.space), DmDurable(options.card.id), inbox_created_,
@@ -284,6 +285,15 @@ void Session::CheckDurables() {
                     durable->name(), durable->stream())));
     return parts_.connection.ReconnectSoon();
   }
+}
+
+void Session::CheckFilter() {
+  std::optional<ConsumerInfo> told;
+  {
+    MutexLock lock(told_filter_->mutex);
+    told.swap(told_filter_->info);
+  }
+  if (told.has_value() && parts_.membership.Compare(*told)) WakeBackfill();
 }
 
 void Session::RunBackfill() {

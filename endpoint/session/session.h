@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -95,13 +96,22 @@ class Session {
   void AskHowDurablesAre();
   void CheckPulls(TimePoint now);
   void CheckDurables();
+  void CheckFilter();
 
   // The history's thread.
   void RunBackfill();
   bool OpenChat();
   void AwaitBackfillWanted(bool settled);
 
+  // What the broker has told of the chat durable, until the timers' thread takes it. An answer may come when
+  // the session is gone.
+  struct ToldFilter {
+    Mutex mutex;
+    std::optional<ConsumerInfo> info MW_GUARDED_BY(mutex);
+  };
+
   const SessionParts parts_;
+  const std::shared_ptr<ToldFilter> told_filter_ = std::make_shared<ToldFilter>();
   ToldRoster told_roster_;
   std::unique_ptr<BucketWatch> presence_watch_;
   std::unique_ptr<BucketWatch> channel_watch_;

@@ -52,6 +52,8 @@ class LateMoveTest : public BothModes {
   // What was on its way arrives, and has its effect: perhaps not for long.
   void LetArrive(const Channels& filter) {
     proxy_->ReleaseStranded();
+    // Nor does the connection that is gone take messages any more.
+    EXPECT_THAT(proxy_->AwaitConnections(1, kPatience), IsOk());
     EXPECT_TRUE(Eventually([&] {
       return Filter() == filter || bob_->AwaitError("a request that arrived late", milliseconds(0));
     }));
