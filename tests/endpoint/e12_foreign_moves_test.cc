@@ -110,6 +110,24 @@ TEST_P(AuthForeignMoveTest, E12_TheNextMoveBringsBackWhatALauncherTookOut) {
   EXPECT_EQ(CountErrors("nothing arrives live"), 1);
 }
 
+TEST_P(AuthForeignMoveTest, E12_ARefusedJoinDoesNotHideWhatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops"));
+  space_->KillManager();
+  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_THAT(MoveByHand({"general", "ops"}), IsOk());
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+}
+
+TEST_P(AuthForeignMoveTest, E12_WhatALauncherTookOutAgainIsToldAgain) {
+  for (int time = 1; time <= 2; ++time) {
+    ASSERT_THAT(MoveByHand({"general"}), IsOk());
+    ASSERT_TRUE(Eventually([&] { return CountErrors("nothing arrives live from ops") == time; }));
+    MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, bob_->endpoint->JoinChannel("ops"));
+    EXPECT_TRUE(joined.joined);
+  }
+}
+
 class ForeignMoveBetweenLooksTest : public ForeignMoveTest {
  protected:
   ForeignMoveBetweenLooksTest() : ForeignMoveTest(std::chrono::seconds(10)) {}

@@ -111,14 +111,21 @@ TEST_P(LateMoveBetweenLooksTest, E14_ABindPutsItRight) {
   EXPECT_FALSE(bob_->AwaitError("nothing arrives live", milliseconds(0)));
 }
 
-class LateAuthMoveTest : public LateMoveTest {};
+class LateAuthMoveTest : public LateMoveTest {
+ protected:
+  // As if it had carried out the late leave of "ops" at last.
+  void LoseTheManager() {
+    space_->KillManager();
+    proxy_->ReleaseStranded();
+    ASSERT_THAT(proxy_->AwaitConnections(1, kPatience), IsOk());
+    ASSERT_THAT(space_->MoveFilterOf(bob_->endpoint->id(), {"general"}), IsOk());
+  }
+};
 INSTANTIATE_TEST_SUITE_P(, LateAuthMoveTest, ::testing::Values(Mode::kAuth), kModeName);
 
 TEST_P(LateAuthMoveTest, E14_WithoutAManagerItIsToldOnceAndPutRightWhenThereIsOne) {
   ASSERT_NO_FATAL_FAILURE(JoinBeforeALateLeave());
-  space_->KillManager();
-  // As if it had carried out the late one first.
-  ASSERT_THAT(space_->MoveFilterOf(bob_->endpoint->id(), {"general"}), IsOk());
+  ASSERT_NO_FATAL_FAILURE(LoseTheManager());
   ASSERT_THAT(space_->Post("ops", "missed"), IsOk());
   const auto count = [&] {
     const auto errors = bob_->errors.Await(0);
@@ -130,6 +137,18 @@ TEST_P(LateAuthMoveTest, E14_WithoutAManagerItIsToldOnceAndPutRightWhenThereIsOn
   EXPECT_FALSE(Eventually([&] { return count() > 1; }, milliseconds(2500)));
   ASSERT_THAT(space_->StartManager(), IsOk());
   EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "ops"}); }));
+  EXPECT_TRUE(bob_->AwaitText("missed"));
+}
+
+// What came after the endpoint has asked in vain is missed, too.
+TEST_P(LateAuthMoveTest, E14_WhatALauncherPutsRightInsteadComesWithAllThatWasMissed) {
+  ASSERT_NO_FATAL_FAILURE(JoinBeforeALateLeave());
+  ASSERT_NO_FATAL_FAILURE(LoseTheManager());
+  ASSERT_TRUE(bob_->AwaitError("no privileged provisioner"));
+  ASSERT_THAT(space_->Post("ops", "missed"), IsOk());
+  ASSERT_THAT(space_->Post("general", "later"), IsOk());
+  ASSERT_TRUE(bob_->AwaitText("later"));
+  ASSERT_THAT(space_->MoveFilterOf(bob_->endpoint->id(), {"general", "ops"}), IsOk());
   EXPECT_TRUE(bob_->AwaitText("missed"));
 }
 

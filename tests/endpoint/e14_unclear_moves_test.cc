@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -291,6 +292,30 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
   EXPECT_TRUE(reached);
   EXPECT_THAT(joined, IsOk());
   EXPECT_TRUE(heard);
+}
+
+TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAMoveDoesNotTakeALateMoveForALaunchers) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  // As if the leave were carried out late.
+  SetFilter({"general"});
+  absl::Status joined;
+  std::thread joiner([&] { joined = bob_->endpoint->JoinChannel("quiet").status(); });
+  const bool reached = asked_.AwaitAny(
+      [](const Channels& asked) { return std::find(asked.begin(), asked.end(), "quiet") != asked.end(); });
+  Serve(Answering(ControlReply::Error("not_allowed", "no")));
+  proxy_->Cut();
+  joiner.join();
+  EXPECT_TRUE(reached);
+  ExpectUnclear(joined);
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "ops"}); }));
+  EXPECT_FALSE(bob_->AwaitError("nothing arrives live", std::chrono::milliseconds(0)));
+  ExpectLive("ops");
 }
 
 // As long as it is not known what came of it the endpoint doesn't decide that by itself.
