@@ -307,7 +307,6 @@ absl::Status ChatMembership::RealignHeld() {
     return again ? absl::OkStatus()
                  : Annotate(moved, "something else moved the filter, and it stays so for now");
   }
-  told_.clear();
   return absl::AbortedError(fmt::format(
       "the filter of {} was not that of the joined channels: another endpoint under this id, or a request "
       "that arrived late, had moved it. It has been put right, and what was missed follows",
@@ -464,7 +463,6 @@ void ChatMembership::Commit(const Change& change) {
     }
   }
   unresolved_.clear();
-  told_.clear();
   for (const std::string& channel : channels_.List()) NoteHeld(channel);
   if (!change.joining) {
     channels_.Leave(change.channel);

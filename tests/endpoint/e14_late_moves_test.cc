@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -113,6 +114,16 @@ TEST_P(LateMoveBetweenLooksTest, E14_ABindPutsItRight) {
 
 class LateAuthMoveTest : public LateMoveTest {
  protected:
+  // The second look from now on comes after what the first has told has been taken.
+  void AwaitLooks() {
+    Collector<bool> looks;
+    MW_ASSERT_OK_AND_ASSIGN(
+        const auto spy,
+        space_->root().Subscribe("$JS.API.CONSUMER.INFO.CHAT_main." + ChatDurable(bob_->endpoint->id()), "",
+                                 [&](const NatsMessage&) { looks.Add(true); }));
+    ASSERT_THAT(space_->root().Flush(kPatience), IsOk());
+    ASSERT_EQ(looks.Await(2).size(), 2u);
+  }
   // As if it had carried out the late leave of "ops" at last.
   void LoseTheManager() {
     space_->KillManager();
@@ -138,6 +149,10 @@ TEST_P(LateAuthMoveTest, E14_WithoutAManagerItIsToldOnceAndPutRightWhenThereIsOn
   ASSERT_THAT(space_->StartManager(), IsOk());
   EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "ops"}); }));
   EXPECT_TRUE(bob_->AwaitText("missed"));
+  // The next time, too.
+  ASSERT_NO_FATAL_FAILURE(AwaitLooks());
+  ASSERT_NO_FATAL_FAILURE(LoseTheManager());
+  EXPECT_TRUE(Eventually([&] { return count() == 2; }));
 }
 
 // What came after the endpoint has asked in vain is missed, too.
