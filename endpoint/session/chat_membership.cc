@@ -213,7 +213,7 @@ void ChatMembership::NoteHeld(const std::string& channel) {
 
 ChatMembership::Channels ChatMembership::Expected() {
   Channels expected = channels_.List();
-  std::erase_if(expected, [this](const std::string& channel) { return not_live_.contains(channel); });
+  for (const std::string& channel : not_live_) std::erase(expected, channel);
   return expected;
 }
 
