@@ -96,9 +96,10 @@ class Endpoint {
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  // Life. Start() at most once. Reconnect() replaces the connection now, sharing an attempt that is under way
-  // and cutting short the wait for the next; if it fails, attempts go on in the background. Stop() says
-  // goodbye (presence `offline`) and ends every thread but, within a handler, the handler's own; idempotent.
+  // Life. Start() once, and again only if it failed. Reconnect() replaces the connection now, sharing an
+  // attempt that is under way and cutting short the wait for the next; if it fails, attempts go on in the
+  // background. Stop() says goodbye (presence `offline`) and ends every thread but, within a handler, the
+  // handler's own; idempotent.
   absl::Status Start();
   absl::Status Reconnect();
   void Stop();

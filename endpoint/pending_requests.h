@@ -37,8 +37,8 @@ class PendingRequests {
   // The callback of `token`; empty if its wait has ended.
   Callback Take(std::uint64_t token);
   std::vector<Callback> TakeAll();
-  // Those that wait on `subject`; with `is_prefix`, on a subject that starts so.
   enum class Match { kWhole, kPrefix };
+  // Those that wait on `subject`, or with kPrefix on one that starts so.
   std::vector<Callback> TakeSubject(std::string_view subject, Match match);
   // Those whose deadline is not after `now`. Sets `next` to the time of the next call that is needed.
   std::vector<Callback> TakeExpired(TimePoint now, TimePoint& next);

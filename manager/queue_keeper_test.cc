@@ -8,13 +8,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/secret.h"
@@ -24,6 +22,7 @@
 #include "endpoint/privileged.h"
 #include "proto/subject.h"
 #include "tests/support/broker.h"
+#include "tests/support/eventually.h"
 
 namespace meshwarden {
 namespace {
@@ -33,6 +32,7 @@ using std::chrono::seconds;
 using testing::BrokerOptions;
 using testing::Collector;
 using ::testing::Contains;
+using testing::Eventually;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsOk;
@@ -41,7 +41,6 @@ using ::testing::Not;
 using testing::TestBroker;
 
 constexpr seconds kTimeout{5};
-constexpr seconds kPatience{20};
 constexpr std::chrono::hours kNotInThisTest{1};
 constexpr char kStream[] = "TASK_main";
 constexpr char kQueue[] = "svc_worker";
@@ -142,14 +141,6 @@ class QueueKeeperTest : public ::testing::Test {
   }
   bool AwaitLine(const std::string& part) {
     return lines_.AwaitAny([&](const std::string& line) { return line.find(part) != std::string::npos; });
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
   // Also what is stored below the durable's place.
   void ExpectTasksCome() {

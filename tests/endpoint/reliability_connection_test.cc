@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,14 +19,6 @@ namespace meshwarden::testing {
 namespace {
 
 using ::testing::ElementsAre;
-
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-  }
-  return true;
-}
 
 class CutTest : public ::testing::TestWithParam<Mode> {
  protected:

@@ -166,16 +166,6 @@ absl::Status TestSpace::MoveFilterOf(std::string_view id, const std::vector<std:
   return root_api().UpdateConsumer(ChatStream(kSpace), info.config).status();
 }
 
-bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds timeout) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  Collector<bool> never;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    never.Await(1, std::chrono::milliseconds(20));
-  }
-  return true;
-}
-
 std::size_t CountThreads() {
   const std::filesystem::directory_iterator threads("/proc/self/task");
   return static_cast<std::size_t>(std::distance(begin(threads), end(threads)));

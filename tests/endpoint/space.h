@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "endpoint/endpoint.h"
 #include "endpoint/jetstream_api.h"
 #include "tests/support/broker.h"
+#include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"
 
@@ -102,8 +102,6 @@ class TestSpace {
   std::unique_ptr<Process> manager_;
 };
 
-// Looks again and again until `condition` is true; false if it was not in time.
-bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds timeout = kPatience);
 // Of this process.
 std::size_t CountThreads();
 

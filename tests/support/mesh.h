@@ -19,12 +19,10 @@
 #include "provisioning/mint.h"
 #include "provisioning/provisioner.h"
 #include "tests/support/broker.h"
+#include "tests/support/eventually.h"
 #include "tests/support/process.h"
 
 namespace meshwarden::testing {
-
-// Long enough for a loaded machine; a test that waits this long fails.
-inline constexpr std::chrono::milliseconds kPatience{20'000};
 
 // An agent that was provisioned, with its connection.
 struct TestAgent {
