@@ -92,7 +92,7 @@ absl::Status Session::WatchPresence() {
     }
     told_roster_.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
   };
-  MW_ASSIGN_OR_RETURN(presence_watch_, BucketWatch::Start(parts_.connection, parts_.api, std::move(options)));
+  MW_ASSIGN_OR_RETURN(presence_watch_, StartWatch(std::move(options)));
   return absl::OkStatus();
 }
 
@@ -103,8 +103,18 @@ absl::Status Session::WatchChannels() {
   options.on_entry = [this](const BucketEntry& entry) {
     if (absl::Status status = parts_.channels.Apply(entry); !status.ok()) parts_.on_error(status);
   };
-  MW_ASSIGN_OR_RETURN(channel_watch_, BucketWatch::Start(parts_.connection, parts_.api, std::move(options)));
+  MW_ASSIGN_OR_RETURN(channel_watch_, StartWatch(std::move(options)));
   return absl::OkStatus();
+}
+
+// The first that a credential of another space is denied.
+absl::StatusOr<std::unique_ptr<BucketWatch>> Session::StartWatch(BucketWatch::Options options) {
+  const std::string bucket = options.bucket;
+  auto started = BucketWatch::Start(parts_.connection, parts_.api, std::move(options));
+  if (!absl::IsPermissionDenied(started.status())) return started;
+  return Annotate(started.status(),
+                  fmt::format("bucket {}: was this credential minted for another space than \"{}\"?", bucket,
+                              parts_.options.space));
 }
 
 absl::Status Session::BindDurables() {

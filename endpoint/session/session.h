@@ -85,6 +85,7 @@ class Session {
   absl::Status OpenStreams();
   absl::Status WatchPresence();
   absl::Status WatchChannels();
+  absl::StatusOr<std::unique_ptr<BucketWatch>> StartWatch(BucketWatch::Options options);
   absl::Status BindDurables();
   absl::StatusOr<ConsumerInfo> FindOrMake(std::string_view stream, const ConsumerConfig& config,
                                           std::string_view provision_call);

@@ -34,6 +34,16 @@ TEST_F(AgentCommandTest, E22_AStartThatFailsIsToldOnStandardError) {
   EXPECT_THAT(stranger->Wait(kPatience), IsOkAndHolds(1));
 }
 
+TEST_F(AgentCommandTest, E22_ACredentialOfAnotherSpaceIsToldApart) {
+  const TestAgent bob = Provision("bob");
+  std::vector<std::string> arguments = Arguments(bob, {});
+  *(std::find(arguments.begin(), arguments.end(), "--space") + 1) = "other";
+  const auto child = Launch(arguments);
+  EXPECT_THAT(child->Wait(kPatience), IsOkAndHolds(1));
+  EXPECT_THAT(child->NextLine(kPatience),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("minted for another space than \"other\"?")));
+}
+
 TEST_F(AgentCommandTest, E22_WrongUsageIsTwo) {
   const TestAgent bob = Provision("bob");
   const auto expect_refused = [&](const std::vector<std::string>& arguments) {
