@@ -38,7 +38,7 @@ bool IsPlain(const Content& content) {
   for (const Part& part : content.parts) {
     if (part.kind != "text" || !part.unknown.empty()) return false;
   }
-  return content.message_id.empty();
+  return content.message_id.empty() || IsUuid(content.message_id);
 }
 
 // An attempt that ended so may have stored the message: nothing was heard of it, or the connection was closed
