@@ -47,6 +47,9 @@ struct EndpointOptions {
   // Of each request to the broker, and of a call that publishes.
   std::chrono::milliseconds request_timeout{5000};
   std::chrono::milliseconds publish_timeout{10'000};
+  // For how long a join or leave that nothing answered may still be carried out. A system gives up sooner on
+  // what a closed connection had left to send.
+  std::chrono::milliseconds request_lifetime{300'000};
   // Open mode only: how long the broker waits for an acknowledgement before it delivers again, and how long
   // it keeps the durable of an endpoint that is gone.
   std::chrono::milliseconds ack_wait{60'000};

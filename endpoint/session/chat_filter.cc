@@ -17,10 +17,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// For how long what was sent may be on its way. A system gives up on a connection that was closed with
-// something left to send in less.
-constexpr std::chrono::minutes kOnItsWay{5};
-
 std::vector<std::string> Sorted(std::vector<std::string> list) {
   std::sort(list.begin(), list.end());
   return list;
@@ -65,7 +61,7 @@ ChatFilter::Outcome ChatFilter::Set(const Channels& channels) {
   Outcome outcome = options_.auth ? Ask(channels) : UpdateOwn(channels);
   if (outcome.unknown) {
     MutexLock lock(mutex_);
-    late_until_ = SteadyClock::now() + kOnItsWay;
+    late_until_ = SteadyClock::now() + options_.request_lifetime;
   }
   // There is an answer, but it does not tell: the durable does.
   if (outcome.unknown && !outcome.unanswered && IsNow(channels)) return {};

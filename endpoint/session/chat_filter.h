@@ -33,6 +33,8 @@ class ChatFilter {
     std::chrono::milliseconds ack_wait{0};  // open mode only, as the next
     std::chrono::milliseconds inactive_threshold{0};
     std::chrono::milliseconds request_timeout{5000};
+    // For how long a request that nothing answered may still be carried out.
+    std::chrono::milliseconds request_lifetime{300'000};
   };
   // What came of an attempt to move it.
   struct Outcome {

@@ -97,7 +97,7 @@ void ChatMembership::BeginAnew() {
   floor_.Forget();
   begun_at_ = 0;
   aligned_at_ = 0;
-  for (auto& [channel, since] : lacking_) since = 0;
+  lacking_.ForgetPositions();
   for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
   owed_.ForgetPositions();
 }
@@ -137,8 +137,7 @@ std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.
 // What the durable settles says nothing of a channel that was kept out of its filter meanwhile.
 std::uint64_t ChatMembership::MissedAfter(const std::string& channel) {
   std::uint64_t after = owed_.MissedAfter(channel, SettledUpTo());
-  const auto lack = lacking_.find(channel);
-  if (lack != lacking_.end()) after = std::min(after, lack->second);
+  after = lacking_.MissedAfter(channel, after);
   const auto left = unresolved_.find(channel);
   if (left != unresolved_.end() && !left->second.joining) after = std::min(after, left->second.settled);
   return after;
@@ -166,25 +165,22 @@ void ChatMembership::Resolve(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
   for (auto next = unresolved_.begin(); next != unresolved_.end();) {
     const auto& [channel, unresolved] = *next;
-    const bool joining = unresolved.joining;
     if (channel == moving_) {
       ++next;
       continue;
     }
     const bool filtered = filter_.Holds(info, channel);
-    if (joining && filtered) {
-      if (channels_.Contains(channel)) {
-        owed_.OweMissed(channel, unresolved.settled);
-      } else {
+    if (!channels_.Contains(channel)) {
+      if (filtered) {
         Admit(channel);
+      } else {
+        channels_.Disarm(channel);
       }
-    } else if (joining) {
-      channels_.Disarm(channel);
-    } else if (options_.filter.auth && !filtered) {
+    } else if (filtered || !options_.filter.auth) {
+      owed_.OweMissed(channel, unresolved.settled);
+    } else if (!unresolved.joining) {
       channels_.Leave(channel);
       Forget(channel);
-    } else if (!options_.filter.auth) {
-      owed_.OweMissed(channel, unresolved.settled);
     }
     next = unresolved_.erase(next);
   }
@@ -197,35 +193,29 @@ void ChatMembership::NoteFilter(const ConsumerInfo& info) {
     if (filter_.Holds(info, channel)) {
       NoteHeld(channel);
     } else {
-      lacking_.emplace(channel, aligned_at_);
+      lacking_.Add(channel, aligned_at_);
     }
   }
   aligned_at_ = std::max(begun_at_, std::min(floor_.seq(), info.ack_floor_stream_seq));
 }
 
 void ChatMembership::NoteHeld(const std::string& channel) {
-  const auto lack = lacking_.find(channel);
-  if (lack == lacking_.end()) return;
-  owed_.OweMissed(channel, lack->second);
-  lacking_.erase(lack);
-  not_live_.erase(channel);
+  if (const auto since = lacking_.Remove(channel)) owed_.OweMissed(channel, *since);
 }
 
-ChatMembership::Channels ChatMembership::Expected() {
-  Channels expected = channels_.List();
-  for (const std::string& channel : not_live_) std::erase(expected, channel);
-  return expected;
-}
+ChatMembership::Channels ChatMembership::Expected() { return lacking_.WithoutAccepted(channels_.List()); }
 
 // What a launcher has taken out or put in is the launcher's affair; what a late request of ours has is not.
 bool ChatMembership::IsOursToMove() { return !options_.filter.auth || filter_.may_move_late(); }
 
 bool ChatMembership::IsAstray(const ConsumerInfo& info) {
-  // A move says the whole filter, and after one whose outcome was not learnt a bind decides.
-  if (!moving_.empty() || !unresolved_.empty()) return false;
+  // A move says the whole filter.
+  if (!moving_.empty()) return false;
+  // What came of them is not to be decided as long as they may still come.
+  if (!unresolved_.empty()) return !filter_.may_move_late();
   const Channels expected = Expected();
   if (!expected.empty() && IsOursToMove()) return !filter_.IsExactly(info, expected);
-  return lacking_.size() != not_live_.size();
+  return !lacking_.AllAccepted();
 }
 
 absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
@@ -248,18 +238,9 @@ ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) 
   strayed_ = IsOursToMove() && IsAstray(info);
   if (IsOursToMove()) return {};
   // All of them, also those that were told of on an earlier connection.
-  not_live_.clear();
+  lacking_.WithdrawAcceptance();
   // Whoever joins or leaves it learns by that.
-  return Without(Accept(), moving_);
-}
-
-// Returns what is new.
-ChatMembership::Channels ChatMembership::Accept() {
-  Channels added;
-  for (const auto& [channel, since] : lacking_) {
-    if (not_live_.insert(channel).second) added.push_back(channel);
-  }
-  return added;
+  return Without(lacking_.Accept(), moving_);
 }
 
 bool ChatMembership::Compare(const ConsumerInfo& info) {
@@ -281,41 +262,49 @@ void ChatMembership::Realign() {
     MutexLock lock(filter_mutex_);
     told = RealignHeld();
   }
-  // Nothing is known yet; the next comparison will tell.
-  if (told.ok() || absl::IsUnavailable(told) || IsUnanswered(told)) return;
-  options_.on_error(told);
+  if (!told.ok()) options_.on_error(told);
 }
 
 // What to tell.
 absl::Status ChatMembership::RealignHeld() {
-  MW_ASSIGN_OR_RETURN(const ConsumerInfo info, filter_.Look());
+  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
+  // The next comparison will tell; and a durable that is gone, the session.
+  if (!info.ok()) return absl::OkStatus();
+  if (info->created != durable_created()) return absl::OkStatus();
+  // What may have moved it late has had its time.
+  if (!filter_.may_move_late()) Resolve(options_.filter.auth ? *info : ConsumerInfo{});
   {
     MutexLock lock(mutex_);
-    if (info.created != durable_created_) return absl::OkStatus();
-    NoteFilter(info);
-    if (!IsAstray(info)) return absl::OkStatus();
+    NoteFilter(*info);
+    if (!IsAstray(*info)) return absl::OkStatus();
     if (Expected().empty() || !IsOursToMove()) {
-      const Channels added = Accept();
+      const Channels added = lacking_.Accept();
       return added.empty() ? absl::OkStatus() : NotLive(added);
     }
   }
-  absl::Status moved = MoveToList(info);
-  MutexLock lock(mutex_);
-  if (!moved.ok()) {
-    // Once, and not at each look.
-    const bool again = std::exchange(told_, std::string(moved.message())) == moved.message();
-    return again ? absl::OkStatus()
-                 : Annotate(moved, "something else moved the filter, and it stays so for now");
+  if (const absl::Status moved = MoveToList(*info); !moved.ok()) {
+    // Lost with the connection: the next one sees to it.
+    if (!options_.await_live(TimePoint::min()).ok()) return absl::OkStatus();
+    return OnceTold(Annotate(moved, "something else moved the filter, and it stays so for now"));
   }
   return absl::AbortedError(fmt::format(
-      "the filter of {} was not that of the joined channels: another endpoint under this id, or a request "
-      "that arrived late, had moved it. It has been put right, and what was missed follows",
-      info.name));
+      "the filter of {} was not that of the joined channels: another endpoint under this id, a launcher, or "
+      "a "
+      "request that arrived late, had moved it. It has been put right, and what was missed follows",
+      info->name));
+}
+
+// At the first of the looks that find the same.
+absl::Status ChatMembership::OnceTold(absl::Status status) {
+  MutexLock lock(mutex_);
+  const bool again = std::exchange(told_, std::string(status.message())) == status.message();
+  return again ? absl::OkStatus() : status;
 }
 
 absl::Status ChatMembership::NotLive(const Channels& missing) const {
   return absl::FailedPreconditionError(fmt::format(
-      "nothing arrives live from {}: not in the filter of {}. Join the channel, or have it provisioned",
+      "nothing arrives live from {}: not in the filter of {}. Join the channel again, leave it, or have it "
+      "provisioned",
       fmt::join(missing, ", "), ChatDurable(options_.filter.self.id)));
 }
 
@@ -345,7 +334,7 @@ absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
   {
     MutexLock lock(mutex_);
     anew = !channels_.Contains(channel);
-    if (!anew && !unresolved_.contains(channel) && !lacking_.contains(channel)) return false;
+    if (!anew && !unresolved_.contains(channel) && !lacking_.Contains(channel)) return false;
   }
   MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
   if (anew) MW_RETURN_IF_ERROR(PrepareJoin(channel));
@@ -360,6 +349,11 @@ absl::Status ChatMembership::PrepareJoin(const std::string& channel) {
     MW_RETURN_IF_ERROR(BindDurable({channel}).status());
     MutexLock lock(mutex_);
     bound_before_ = true;
+  }
+  {
+    // An earlier try may have moved the filter, and what has come since then was taken: its watermark holds.
+    MutexLock lock(mutex_);
+    if (unresolved_.contains(channel)) return absl::OkStatus();
   }
   MW_ASSIGN_OR_RETURN(const std::uint64_t before, owed_.Frontier());
   channels_.Arm(channel, before);
@@ -411,7 +405,7 @@ absl::Status ChatMembership::Move(const Change& change) {
     NoteUnknown(change, settled);
     return Annotate(lost,
                     "whether the channels changed is not known; joined channels will tell once the "
-                    "endpoint is bound again");
+                    "endpoint is bound again, or nothing can be on its way any more");
   }
 }
 
@@ -427,21 +421,29 @@ void ChatMembership::NoteUnknown(const Change& change, std::uint64_t settled) {
 // With the list as it is now: a bind since the last attempt may have found out about other channels.
 ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
   MutexLock filter_lock(filter_mutex_);
-  const Channels wanted = ListAfter(change);
-  if (wanted.empty()) {
+  Channels asked = ListAfter(change);
+  if (asked.empty()) {
     return {.status = absl::FailedPreconditionError(fmt::format(
                 "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
                 change.channel))};
   }
   const absl::StatusOr<ConsumerInfo> info = filter_.Look();
   if (IsUnanswered(info.status())) return {.status = info.status(), .unanswered = true};
+  Channels held = asked;
   if (info.ok()) {
     // What something else has taken out since the last look comes back by this move.
     MutexLock lock(mutex_);
     NoteFilter(*info);
+    held = lacking_.Without(asked, change.channel);
   }
-  Outcome outcome = filter_.Set(wanted);
-  if (outcome.status.ok()) Commit(change);
+  Outcome outcome = filter_.Set(asked);
+  // What was taken out may not be allowed any more, which says nothing against the rest.
+  const bool refused = !outcome.status.ok() && !outcome.unknown && options_.filter.auth;
+  if (refused && held.size() < asked.size() && !held.empty()) {
+    asked = std::move(held);
+    outcome = filter_.Set(asked);
+  }
+  if (outcome.status.ok()) Commit(change, asked);
   return outcome;
 }
 
@@ -453,17 +455,19 @@ ChatMembership::Channels ChatMembership::ListAfter(const Change& change) const {
 
 // A move that went through says the whole filter, so it also settles earlier ones whose outcome was not
 // known.
-void ChatMembership::Commit(const Change& change) {
+void ChatMembership::Commit(const Change& change, const Channels& asked) {
   MutexLock lock(mutex_);
   for (const auto& [channel, unresolved] : unresolved_) {
-    if (channels_.Contains(channel)) {
+    if (lacking_.Contains(channel)) {
+      lacking_.Add(channel, unresolved.settled);
+    } else if (channels_.Contains(channel)) {
       owed_.OweMissed(channel, unresolved.settled);
     } else if (channel != change.channel) {
       channels_.Disarm(channel);
     }
   }
   unresolved_.clear();
-  for (const std::string& channel : channels_.List()) NoteHeld(channel);
+  for (const std::string& channel : asked) NoteHeld(channel);
   if (!change.joining) {
     channels_.Leave(change.channel);
     Forget(change.channel);
@@ -475,8 +479,7 @@ void ChatMembership::Commit(const Change& change) {
 // It was left.
 void ChatMembership::Forget(const std::string& channel) {
   owed_.Drop(channel);
-  lacking_.erase(channel);
-  not_live_.erase(channel);
+  (void)lacking_.Remove(channel);
 }
 
 // Whoever comes back is told again of what there was.

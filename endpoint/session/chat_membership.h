@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "endpoint/connection.h"
 #include "endpoint/jetstream_api.h"
 #include "endpoint/session/chat_filter.h"
+#include "endpoint/session/filter_lacks.h"
 #include "endpoint/session/joined_channels.h"
 #include "endpoint/session/owed_history.h"
 #include "endpoint/session/settled_floor.h"
@@ -101,8 +101,8 @@ class ChatMembership {
   absl::Status MoveToList(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   // Auth mode: what the filter lacks is accepted, unless that is ours to put right.
   Channels AcceptAtBind(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
-  Channels Accept() MW_REQUIRES(mutex_);
   absl::Status RealignHeld() MW_REQUIRES(filter_mutex_);
+  absl::Status OnceTold(absl::Status status) MW_EXCLUDES(mutex_);
   absl::Status NotLive(const Channels& missing) const;
 
   absl::StatusOr<bool> JoinHeld(const std::string& channel) MW_REQUIRES(move_mutex_);
@@ -113,7 +113,7 @@ class ChatMembership {
   Channels ListAfter(const Change& change) const;
   void SetMoving(std::string_view channel);
   void Disclaim(const Change& change);
-  void Commit(const Change& change) MW_REQUIRES(filter_mutex_);
+  void Commit(const Change& change, const Channels& asked) MW_REQUIRES(filter_mutex_);
   void Forget(const std::string& channel) MW_REQUIRES(mutex_);
   void Admit(const std::string& channel) MW_REQUIRES(mutex_);
 
@@ -144,10 +144,7 @@ class ChatMembership {
   std::string moving_ MW_GUARDED_BY(mutex_);  // the channel whose join or leave is under way; empty: none
   // Joins and leaves that have ended without its being known whether the filter moved.
   std::map<std::string, Unresolved, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
-  // Joined, but not in the filter when it was looked at last; what came after the sequence was missed.
-  std::map<std::string, std::uint64_t, std::less<>> lacking_ MW_GUARDED_BY(mutex_);
-  // Those of them that are accepted and told of, in auth mode.
-  std::set<std::string, std::less<>> not_live_ MW_GUARDED_BY(mutex_);
+  FilterLacks lacking_ MW_GUARDED_BY(mutex_);
 };
 
 }  // namespace meshwarden

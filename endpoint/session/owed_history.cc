@@ -72,6 +72,8 @@ absl::Status OwedHistory::Note() {
     if (!noted.ok()) {
       const std::string context = fmt::format("the history of channel \"{}\" has to wait", channel);
       if (first_error.ok()) first_error = Annotate(noted, context);
+      // Whoever joins or binds waits for this.
+      if (absl::IsDeadlineExceeded(noted) || absl::IsUnavailable(noted)) break;
       continue;
     }
     MutexLock lock(mutex_);

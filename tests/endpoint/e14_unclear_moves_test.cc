@@ -29,6 +29,9 @@ using Channels = std::vector<std::string>;
 
 class UnclearMoveTest : public ::testing::Test {
  protected:
+  // For how long what nothing answered may still be carried out.
+  explicit UnclearMoveTest(std::chrono::milliseconds request_lifetime = std::chrono::minutes(5))
+      : request_lifetime_(request_lifetime) {}
   void SetUp() override {
     MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
     MW_ASSERT_OK_AND_ASSIGN(proxy_, TcpProxy::Start(space_->broker().port()));
@@ -36,7 +39,8 @@ class UnclearMoveTest : public ::testing::Test {
     options.servers = {proxy_->url()};
     options.retry_wait = std::chrono::milliseconds(100);
     options.request_timeout = std::chrono::milliseconds(1000);
-    options.publish_timeout = std::chrono::milliseconds(5000);
+    options.publish_timeout = std::chrono::milliseconds(3000);
+    options.request_lifetime = request_lifetime_;
     options.heartbeat = std::chrono::milliseconds(50);
     MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
   }
@@ -110,6 +114,7 @@ class UnclearMoveTest : public ::testing::Test {
     EXPECT_TRUE(bob_->AwaitText("live in " + channel));
   }
 
+  const std::chrono::milliseconds request_lifetime_;
   std::unique_ptr<TestSpace> space_;
   std::unique_ptr<TcpProxy> proxy_;
   std::unique_ptr<Member> bob_;
@@ -334,6 +339,102 @@ TEST_F(UnclearMoveTest, E14_AMoveUnderWayIsNotTakenForSomebodyElses) {
   Serve(Mute());
   ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
   for (const Channels& asked : asked_.Await(2)) EXPECT_THAT(asked, ElementsAre("general", "ops"));
+}
+
+TEST_F(UnclearMoveTest, E14_AManagerThatStaysMuteWhileTheFilterIsAstrayIsToldOfOnce) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  // As if the leave were carried out late.
+  SetFilter({"general"});
+  const std::string told = "it stays so for now";
+  EXPECT_TRUE(bob_->AwaitError(told));
+  const std::size_t before = asked_.Await(0).size();
+  EXPECT_GT(asked_.Await(before + 2).size(), before + 1);
+  const auto errors = bob_->errors.Await(0);
+  EXPECT_EQ(std::count_if(errors.begin(), errors.end(),
+                          [&](const absl::Status& error) { return error.message().find(told) != told.npos; }),
+            1);
+  Serve(Obedient());
+  EXPECT_TRUE(Eventually([&] { return Filter() == Channels({"general", "ops"}); }));
+  ExpectLive("ops");
+}
+
+// Its watermark is where the first try found the stream, and what came since then has been handed over.
+TEST_F(UnclearMoveTest, E13_AJoinSaidAgainAfterAnUnclearOneTellsNothingTwice) {
+  Post("ops", "history");
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  ExpectLive("ops");
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Post("ops", "end");
+  ASSERT_TRUE(bob_->AwaitText("end"));
+  EXPECT_THAT(bob_->Texts(3), ElementsAre("live in ops", "history", "end"));
+}
+
+TEST_F(UnclearMoveTest, E14_AnUnclearLeaveAfterAnUnclearJoinLeavesWhatTheFilterSays) {
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "ops"));
+  ExpectLive("ops");
+  Serve(Obedient());
+  EXPECT_THAT(bob_->endpoint->LeaveChannel("ops"), IsOkAndHolds(true));
+  EXPECT_THAT(Filter(), ElementsAre("general"));
+}
+
+// A policy that has taken several channels away: they are refused whenever they are named.
+TEST_F(UnclearMoveTest, E14_WhatIsNotAllowedAnyMoreStandsInNobodysWay) {
+  Serve(Obedient());
+  for (const char* channel : {"ops", "quiet"}) ASSERT_THAT(bob_->endpoint->JoinChannel(channel), IsOk());
+  SetFilter({"general"});
+  ASSERT_TRUE(bob_->AwaitError("nothing arrives live from ops, quiet"));
+  Serve([this](const Channels& wanted, const ControlResponder& respond) {
+    for (const std::string& channel : wanted) {
+      if (channel != "general" && channel != "team") {
+        return respond(ControlReply::Error("not_allowed", channel + " is not allowed"));
+      }
+    }
+    SetFilter(wanted);
+    respond(ControlReply::Ok(nullptr));
+  });
+  EXPECT_THAT(bob_->endpoint->JoinChannel("team"), IsOk());
+  ExpectLive("team");
+  EXPECT_THAT(bob_->endpoint->JoinChannel("ops"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ops is not allowed")));
+  for (const char* channel : {"ops", "quiet"}) {
+    EXPECT_THAT(bob_->endpoint->LeaveChannel(channel), IsOkAndHolds(true));
+  }
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general", "team"));
+  EXPECT_THAT(Filter(), ElementsAre("general", "team"));
+}
+
+class SettledMoveTest : public UnclearMoveTest {
+ protected:
+  SettledMoveTest() : UnclearMoveTest(std::chrono::milliseconds(500)) {}
+};
+
+TEST_F(SettledMoveTest, E14_AnUnclearLeaveIsSettledByALookInTheEnd) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  EXPECT_TRUE(Eventually([&] { return bob_->endpoint->JoinedChannels() == Channels({"general"}); }));
+  EXPECT_FALSE(bob_->AwaitError("nothing arrives live", std::chrono::milliseconds(0)));
+}
+
+TEST_F(SettledMoveTest, E14_AnUnclearJoinIsSettledByALookInTheEnd) {
+  Post("ops", "history");
+  Serve(Mute());
+  ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
+  EXPECT_TRUE(Eventually([&] { return bob_->endpoint->JoinedChannels() == Channels({"general", "ops"}); }));
+  EXPECT_TRUE(bob_->AwaitText("history"));
+  ExpectLive("ops");
 }
 
 // A launcher's doing stays, also while a late request may be behind what differs.
