@@ -335,6 +335,20 @@ TEST_F(UnclearMoveTest, E14_AnUnclearLeaveIsNotTakenBackByALook) {
   EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
 }
 
+// Nor does it take for certain that nothing has come of it, before that is.
+TEST_F(UnclearMoveTest, E14_AnUnclearLeaveThatIsCarriedOutAfterALookCounts) {
+  Serve(Obedient());
+  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+  Serve(Deaf());
+  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  Serve(Obedient());
+  EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general", "ops"}); }, kSomeLooks));
+  SetFilter({"general"});
+  EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general"}); }, kSomeLooks));
+  ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
+  EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
+}
+
 TEST_F(UnclearMoveTest, E14_AMoveUnderWayIsNotTakenForSomebodyElses) {
   Serve(Mute());
   ExpectUnclear(bob_->endpoint->JoinChannel("ops").status());
