@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 namespace meshwarden {
 namespace {
@@ -34,6 +35,12 @@ absl::StatusCode CodeOf(natsStatus status) {
   }
 }
 
+// The library puts the place in its own source in front: "(conn.c:1946): ".
+std::string_view WithoutPlace(std::string_view detail) {
+  const std::size_t end = detail.find("): ");
+  return detail.starts_with('(') && end != std::string_view::npos ? detail.substr(end + 3) : detail;
+}
+
 }  // namespace
 
 absl::Status StatusOfNats(natsStatus status, std::string_view what) {
@@ -43,7 +50,8 @@ absl::Status StatusOfNats(natsStatus status, std::string_view what) {
   if (last != status || detail == nullptr || *detail == '\0') {
     return absl::Status(CodeOf(status), fmt::format("{}: {}", what, natsStatus_GetText(status)));
   }
-  return absl::Status(CodeOf(status), fmt::format("{}: {} ({})", what, natsStatus_GetText(status), detail));
+  return absl::Status(CodeOf(status),
+                      fmt::format("{}: {} ({})", what, natsStatus_GetText(status), WithoutPlace(detail)));
 }
 
 }  // namespace meshwarden

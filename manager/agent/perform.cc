@@ -93,7 +93,9 @@ class Performer {
       return Failed(reply.status());
     }
     if (!reply->ok) {
-      return {.ok = false, .data = {}, .error = reply->error, .code = reply->code};
+      const std::string error =
+          reply->error.empty() ? "the service refused, and gave no reason" : reply->error;
+      return {.ok = false, .data = {}, .error = error, .code = reply->code};
     }
     return Done(reply->data.is_null() ? std::string() : DumpJson(reply->data));
   }
