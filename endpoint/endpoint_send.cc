@@ -38,7 +38,7 @@ bool IsPlain(const Content& content) {
   for (const Part& part : content.parts) {
     if (part.kind != "text" || !part.unknown.empty()) return false;
   }
-  return content.message_id.empty() || IsUuid(content.message_id);
+  return true;
 }
 
 // An attempt that ended so may have stored the message: nothing was heard of it, or the connection was closed
@@ -106,6 +106,9 @@ absl::StatusOr<MeshMessage> EndpointCore::Anycast(std::string_view role, Content
 absl::StatusOr<MeshMessage> EndpointCore::Send(Destination destination, absl::StatusOr<std::string> subject,
                                                Content content) {
   if (!subject.ok()) return subject.status();
+  if (!content.message_id.empty() && !IsUuid(content.message_id)) {
+    return absl::InvalidArgumentError("message_id must be a UUID; leave it empty for a new one");
+  }
   const bool plain = IsPlain(content);
   MeshMessage message;
   message.id = content.message_id.empty() ? NewUuid() : std::move(content.message_id);

@@ -7,7 +7,6 @@
 #include "base/status.h"
 #include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
-#include "proto/uuid.h"
 
 namespace meshwarden {
 namespace {
@@ -31,17 +30,13 @@ const char* KeyOf(Delivery delivery) {
   return "toService";
 }
 
+// Receivers go by the subject. So one that is missing or said twice is no reason to lose the message.
 absl::StatusOr<Destination> DecodeDestination(const Json& object) {
-  std::optional<Destination> found;
   for (Delivery delivery : {Delivery::kChannel, Delivery::kDm, Delivery::kAnycast}) {
     MW_ASSIGN_OR_RETURN(std::optional<std::string> name, GivenString(object, KeyOf(delivery)));
-    if (!name) continue;
-    if (found) return Wrong("only one of the fields \"channel\", \"to\" and \"toService\" may be there");
-    if (name->empty()) return Wrong(fmt::format("field \"{}\" must not be empty", KeyOf(delivery)));
-    found = Destination{delivery, *std::move(name)};
+    if (name && !name->empty()) return Destination{delivery, *std::move(name)};
   }
-  if (!found) return Wrong("one of the fields \"channel\", \"to\" and \"toService\" must be there");
-  return *std::move(found);
+  return Destination{};
 }
 
 absl::StatusOr<Part> DecodePart(const Json& object) {
@@ -76,12 +71,13 @@ absl::StatusOr<MeshMessage> DecodeFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
   MeshMessage message;
   MW_ASSIGN_OR_RETURN(message.id, RequiredString(object, "id"));
-  if (!IsUuid(message.id)) return Wrong("field \"id\" must be a UUID");
+  if (message.id.empty() || message.id.size() > kMaxMessageIdBytes) {
+    return Wrong(fmt::format("field \"id\" must have 1 to {} bytes", kMaxMessageIdBytes));
+  }
   MW_ASSIGN_OR_RETURN(message.ts, DecodeTimestamp(object));
-  MW_ASSIGN_OR_RETURN(message.space, RequiredString(object, "space"));
-  if (message.space.empty()) return Wrong("field \"space\" must not be empty");
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> space, GivenString(object, "space"));
+  message.space = space.value_or("");
   MW_ASSIGN_OR_RETURN(message.from, DecodeSender(object));
-  if (message.from.name.empty()) return Wrong("field \"from\": field \"name\" must not be empty");
   MW_ASSIGN_OR_RETURN(message.destination, DecodeDestination(object));
   MW_ASSIGN_OR_RETURN(auto mentions, GivenStrings(object, "mentions"));
   if (mentions) message.mentions = *std::move(mentions);

@@ -21,6 +21,7 @@
 namespace meshwarden {
 
 inline constexpr std::size_t kMaxMessageBytes = 1 << 20;
+inline constexpr std::size_t kMaxMessageIdBytes = 128;
 inline constexpr std::size_t kMaxMessageDepth = 32;
 // Most JSON values in one message, containers included.
 inline constexpr std::size_t kMaxMessageValues = 8192;
@@ -41,15 +42,15 @@ struct Part {
 // Whom a message says it is for. Only a claim, like its sender: see DeliveryOf.
 struct Destination {
   Delivery delivery = Delivery::kChannel;
-  std::string name;  // a channel, the id of an instance, or a role
+  std::string name;  // a channel, the id of an instance, or a role; empty: it does not say
   bool operator==(const Destination&) const = default;
 };
 
 struct MeshMessage {
-  std::string id;  // a UUID
+  std::string id;  // a UUID, where the sender keeps to the contract
   Timestamp ts;
   std::string space;
-  Sender from;  // with a name
+  Sender from;
   Destination destination;
   std::vector<std::string> mentions;
   std::vector<Part> parts;
@@ -60,9 +61,10 @@ struct MeshMessage {
   bool operator==(const MeshMessage&) const = default;
 };
 
-// InvalidArgument names the field that is missing or wrong: `id` must be a UUID, `ts` a time, `space` and the
-// sender's name not empty, exactly one of `channel`, `to` and `toService` must be there and not empty,
-// `parts` must be a list of parts, each with a `kind`.
+// InvalidArgument names the field that is missing or wrong: `id` must have 1 to 128 bytes, `ts` be a time,
+// `from` have an id, `parts` be a list of parts, each with a `kind`. What the subject tells better (`space`,
+// `channel`, `to`, `toService`) and the sender's name may be missing; of several destinations the first
+// counts.
 absl::StatusOr<MeshMessage> DecodeMessage(std::string_view payload);
 // The field `parts` of a message, or of another object that has one: a list of parts, each with a `kind` that
 // is not empty. InvalidArgument names the part and the field that is missing or wrong. As deep and as long as

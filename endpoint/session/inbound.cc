@@ -58,7 +58,7 @@ Destination DestinationOf(const InboundContext& context, std::string_view subjec
     case Delivery::kAnycast:
       return {context.stream, std::string(context.own_role)};
   }
-  if (written.delivery == Delivery::kChannel) {
+  if (written.delivery == Delivery::kChannel && !written.name.empty()) {
     const absl::StatusOr<std::string> same = ChatSubject(context.space, parsed.sender, written.name);
     if (same.ok() && *same == subject) return written;
   }

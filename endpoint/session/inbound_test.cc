@@ -132,6 +132,32 @@ TEST_P(InboundTest, SpaceIsTheOneOfTheSubject) {
   EXPECT_EQ(inbound.message.space, "main");
 }
 
+// What a message says of its way is not needed, and where it is odd not believed.
+TEST_P(InboundTest, DestinationIsTheOneOfTheSubject) {
+  const Inbound whole = Examine(path().context, path().subject, path().message.dump());
+  Json none = path().message;
+  for (const char* key : {"channel", "to", "toService", "space"}) none.erase(key);
+  Json several = path().message;
+  several["channel"] = "elsewhere";
+  several["to"] = "UZ";
+  several["toService"] = "nobody";
+  Json empty = none;
+  empty["channel"] = "";
+  for (const Json& message : {none, several, empty}) {
+    const Inbound inbound = Examine(path().context, path().subject, message.dump());
+    EXPECT_EQ(inbound.verdict, Verdict::kAuthentic) << inbound.problem;
+    EXPECT_EQ(inbound.message.destination, whole.message.destination) << message;
+    EXPECT_EQ(inbound.message.space, "main");
+  }
+}
+
+TEST(ExamineTest, AMessageThatNamesNoChannelIsOfTheSubjectsAlsoIfThatIsAnUnderscore) {
+  Json message = Message("channel", "");
+  const Inbound inbound = Examine(kChat, "cotal.main.chat.UA._", message.dump());
+  EXPECT_EQ(inbound.verdict, Verdict::kAuthentic) << inbound.problem;
+  EXPECT_EQ(inbound.message.destination.name, "_");
+}
+
 TEST_P(InboundTest, SubjectOfAnotherKindIsRefused) {
   for (const Path* other : {&kChatPath, &kDmPath, &kTaskPath}) {
     if (other == &path()) continue;

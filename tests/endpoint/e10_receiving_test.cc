@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr std::chrono::milliseconds kShortAckWait{1000};
 constexpr std::chrono::milliseconds kRequest{5000};
@@ -79,6 +80,24 @@ TEST_P(ReceivingTest, E10_WhatCannotBeReadIsTerminatedAndReportedAndNeverHandedO
   EXPECT_TRUE(bob->AwaitError("can't be read"));
   EXPECT_TRUE(AwaitChatSettled(*bob));
   EXPECT_EQ(Redelivered(*bob), 0u);
+}
+
+// Only what the row names is a reason to lose a message: a peer may be sloppy in the rest.
+TEST_P(ReceivingTest, E10_WhatTheSubjectTellsBetterMayBeMissing) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  const std::string bare =
+      R"({"id":"m1","ts":1,"from":{"id":"PEER"},"parts":[{"kind":"text","text":"bare"}]})";
+  const std::string subject = UnicastSubject("main", bob->endpoint->id(), "PEER");
+  for (const std::string& to : {std::string("cotal.main.chat.PEER.general"), subject}) {
+    ASSERT_THAT(space_->Store(to, bare), IsOk());
+    ASSERT_THAT(space_->Store(to, bare), IsOk());
+  }
+  ASSERT_THAT(space_->Post("general", "after"), IsOk());
+  // By its id and sender it is the same one message, wherever it comes.
+  EXPECT_THAT(bob->Texts(2), UnorderedElementsAre("bare", "after"));
+  EXPECT_TRUE(AwaitChatSettled(*bob));
+  EXPECT_EQ(bob->messages.Await(0).size(), 2u);
+  EXPECT_THAT(bob->errors.Await(0), IsEmpty());
 }
 
 TEST_P(ReceivingTest, E10_ASenderWhoIsNotTheSubjectsIsRefused) {
