@@ -295,7 +295,7 @@ absl::Status ChatMembership::RealignHeld() {
 }
 
 // At the first of the looks that find the same.
-absl::Status ChatMembership::OnceTold(absl::Status status) {
+absl::Status ChatMembership::OnceTold(const absl::Status& status) {
   MutexLock lock(mutex_);
   const bool again = std::exchange(told_, std::string(status.message())) == status.message();
   return again ? absl::OkStatus() : status;

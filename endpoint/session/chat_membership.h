@@ -102,7 +102,7 @@ class ChatMembership {
   // Auth mode: what the filter lacks is accepted, unless that is ours to put right.
   Channels AcceptAtBind(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   absl::Status RealignHeld() MW_REQUIRES(filter_mutex_);
-  absl::Status OnceTold(absl::Status status) MW_EXCLUDES(mutex_);
+  absl::Status OnceTold(const absl::Status& status) MW_EXCLUDES(mutex_);
   absl::Status NotLive(const Channels& missing) const;
 
   absl::StatusOr<bool> JoinHeld(const std::string& channel) MW_REQUIRES(move_mutex_);
