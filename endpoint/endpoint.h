@@ -138,7 +138,9 @@ class Endpoint {
 
   // Presence.
   std::vector<Presence> Roster() const;  // sorted by name
-  // By id or by name; NotFound, or FailedPrecondition naming the candidates if several have that name.
+  // By id or by name; NotFound, or FailedPrecondition naming the candidates if several have that name. What
+  // has the form of an id is never taken for a name. Anybody may call himself what he likes: where it matters
+  // who gets a message, use ids.
   absl::StatusOr<Presence> ResolvePeer(std::string_view name_or_id) const;
   absl::Status SetStatus(PresenceStatus status);
   absl::Status SetActivity(std::optional<std::string> activity);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "proto/identity/instance_id.h"
+
 namespace meshwarden {
 namespace {
 
@@ -130,8 +132,11 @@ absl::StatusOr<Presence> Roster::Resolve(std::string_view name_or_id) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(name_or_id);
   if (found != entries_.end()) return found->second.presence;
-  std::vector<const Presence*> named = Named(name_or_id, true);
-  if (named.empty()) named = Named(name_or_id, false);
+  // Or whoever takes another's id for a name would get what is meant for it.
+  const bool may_be_name = !IsInstanceId(name_or_id);
+  std::vector<const Presence*> named;
+  if (may_be_name) named = Named(name_or_id, true);
+  if (may_be_name && named.empty()) named = Named(name_or_id, false);
   if (named.empty()) {
     return absl::NotFoundError(fmt::format(
         "no peer has the name or id \"{}\"; the roster lists those who have been seen", name_or_id));

@@ -44,9 +44,9 @@ class Roster {
   void Clear();
 
   std::vector<Presence> List() const;  // sorted by name, then by id; offline ones included
-  // Its record by exact id; else the one whose name is `name_or_id`, exactly, else but for upper and lower
-  // case (ASCII); of several those not offline count first. NotFound says what to do; FailedPrecondition
-  // lists the ids of several equally good.
+  // Its record by exact id; else, unless that has the form of an id, the one whose name is `name_or_id`,
+  // exactly, else but for upper and lower case (ASCII); of several those not offline count first. NotFound
+  // says what to do; FailedPrecondition lists the ids of several equally good.
   absl::StatusOr<Presence> Resolve(std::string_view name_or_id) const;
 
  private:

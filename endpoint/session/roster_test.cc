@@ -161,6 +161,17 @@ TEST_F(RosterTest, IdComesBeforeAName) {
   EXPECT_EQ(Resolve("UM"), "UM");
 }
 
+// Names are anybody's to choose.
+TEST_F(RosterTest, WhatHasTheFormOfAnIdIsNobodysName) {
+  for (const std::string id :
+       {"UAUR72NINAAIGENL6PDYHXDCTYHTVJGTAM53EWO4C3QL4KS7ZNKHKL7D", "bdd096e1-5303-4525-9c5e-b3111287a323"}) {
+    Apply(Peer("UM", id));
+    EXPECT_THAT(roster_.Resolve(id), StatusIs(absl::StatusCode::kNotFound)) << id;
+    Apply(Peer(id, "alice"));
+    EXPECT_EQ(Resolve(id), id);
+  }
+}
+
 TEST_F(RosterTest, IdIsTakenExactly) {
   Apply(Peer("UA", "alice"));
   EXPECT_THAT(roster_.Resolve("ua"), StatusIs(absl::StatusCode::kNotFound));

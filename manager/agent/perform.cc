@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "manager/agent/data.h"
-#include "manager/agent/peer_address.h"
+#include "proto/identity/instance_id.h"
 
 namespace meshwarden {
 namespace {
@@ -36,7 +36,7 @@ absl::StatusOr<std::string> AddressOf(const Endpoint& endpoint, const std::strin
   if (peer.ok()) {
     return std::move(peer->card.id);
   }
-  if (absl::IsNotFound(peer.status()) && IsAddress(name_or_id)) {
+  if (absl::IsNotFound(peer.status()) && IsInstanceId(name_or_id)) {
     return name_or_id;
   }
   return peer.status();
