@@ -288,9 +288,8 @@ absl::Status ChatMembership::RealignHeld() {
     return OnceTold(Annotate(moved, "something else moved the filter, and it stays so for now"));
   }
   return absl::AbortedError(fmt::format(
-      "the filter of {} was not that of the joined channels: another endpoint under this id, a launcher, or "
-      "a "
-      "request that arrived late, had moved it. It has been put right, and what was missed follows",
+      "the filter of {} was not that of the joined channels: another endpoint under this id, a launcher, "
+      "or a request that arrived late, had moved it. It has been put right, and what was missed follows",
       info->name));
 }
 

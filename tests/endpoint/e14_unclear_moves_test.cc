@@ -109,6 +109,13 @@ class UnclearMoveTest : public ::testing::Test {
     // Behind the answer, which goes the same way.
     ASSERT_THAT(bob_->endpoint->ChatFrontier(), IsOk());
   }
+  // Joins "ops", and leaves it with a manager that does not answer.
+  void LeaveOpsBefore(const Manager& silent) {
+    Serve(Obedient());
+    ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
+    Serve(silent);
+    ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  }
   void ExpectLive(const std::string& channel) {
     Post(channel, "live in " + channel);
     EXPECT_TRUE(bob_->AwaitText("live in " + channel));
@@ -216,10 +223,7 @@ TEST_F(UnclearMoveTest, E14_OfSeveralUnclearMovesTheFilterTellsEach) {
 }
 
 TEST_F(UnclearMoveTest, E14_AJoinAfterAnUnclearLeaveMovesTheFilterAgain) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Mute());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Mute()));
   Serve(Obedient());
   EXPECT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
   EXPECT_THAT(Filter(), ElementsAre("general", "ops"));
@@ -300,10 +304,7 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAJoinDoesNotUndoIt) {
 }
 
 TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAMoveDoesNotTakeALateMoveForALaunchers) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Deaf());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Deaf()));
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
   // As if the leave were carried out late.
   SetFilter({"general"});
@@ -325,10 +326,7 @@ TEST_F(UnclearMoveTest, E14_ABindInTheMiddleOfAMoveDoesNotTakeALateMoveForALaunc
 
 // As long as it is not known what came of it the endpoint doesn't decide that by itself.
 TEST_F(UnclearMoveTest, E14_AnUnclearLeaveIsNotTakenBackByALook) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Mute());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Mute()));
   Serve(Obedient());
   EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general"}); }, kSomeLooks));
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
@@ -337,10 +335,7 @@ TEST_F(UnclearMoveTest, E14_AnUnclearLeaveIsNotTakenBackByALook) {
 
 // Nor does it take for certain that nothing has come of it, before that is.
 TEST_F(UnclearMoveTest, E14_AnUnclearLeaveThatIsCarriedOutAfterALookCounts) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Deaf());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Deaf()));
   Serve(Obedient());
   EXPECT_FALSE(Eventually([&] { return Filter() != Channels({"general", "ops"}); }, kSomeLooks));
   SetFilter({"general"});
@@ -356,10 +351,7 @@ TEST_F(UnclearMoveTest, E14_AMoveUnderWayIsNotTakenForSomebodyElses) {
 }
 
 TEST_F(UnclearMoveTest, E14_AManagerThatStaysMuteWhileTheFilterIsAstrayIsToldOfOnce) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Deaf());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Deaf()));
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
   // As if the leave were carried out late.
   SetFilter({"general"});
@@ -434,10 +426,7 @@ class SettledMoveTest : public UnclearMoveTest {
 };
 
 TEST_F(SettledMoveTest, E14_AnUnclearLeaveIsSettledByALookInTheEnd) {
-  Serve(Obedient());
-  ASSERT_THAT(bob_->endpoint->JoinChannel("ops"), IsOk());
-  Serve(Mute());
-  ExpectUnclear(bob_->endpoint->LeaveChannel("ops").status());
+  ASSERT_NO_FATAL_FAILURE(LeaveOpsBefore(Mute()));
   EXPECT_TRUE(Eventually([&] { return bob_->endpoint->JoinedChannels() == Channels({"general"}); }));
   EXPECT_FALSE(bob_->AwaitError("nothing arrives live", std::chrono::milliseconds(0)));
 }
