@@ -6,8 +6,8 @@
 
 #include "base/status.h"
 #include "endpoint/endpoint_core.h"
-#include "endpoint/server_probe.h"
-#include "endpoint/server_url.h"
+#include "endpoint/nats/server_probe.h"
+#include "endpoint/nats/server_url.h"
 #include "proto/channel_pattern.h"
 #include "proto/name.h"
 #include "proto/token.h"

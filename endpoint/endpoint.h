@@ -34,8 +34,8 @@
 #include <vector>
 
 #include "base/json.h"
-#include "endpoint/endpoint_events.h"
-#include "endpoint/endpoint_options.h"
+#include "endpoint/api/endpoint_events.h"
+#include "endpoint/api/endpoint_options.h"
 #include "proto/control.h"
 #include "proto/message.h"
 #include "proto/presence.h"

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/nats/connection.h"
 #include "endpoint/session/backfiller.h"
 #include "endpoint/session/channel_cache.h"
 #include "endpoint/session/chat_membership.h"

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/channel_registry.h"
 #include "endpoint/endpoint_core.h"
 #include "endpoint/session/seen_messages.h"
+#include "endpoint/space/channel_registry.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"

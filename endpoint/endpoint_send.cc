@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/control.h"
 #include "endpoint/endpoint_core.h"
+#include "endpoint/space/control.h"
 #include "proto/channel_pattern.h"
 #include "proto/mentions.h"
 #include "proto/names.h"

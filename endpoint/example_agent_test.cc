@@ -11,9 +11,9 @@
 
 #include "base/file.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
 #include "endpoint/endpoint.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "manager/cli/cli.h"
-#include "manager/process_memory.h"
+#include "manager/process/process_memory.h"
 
 int main(int argc, char** argv) {
   meshwarden::ForbidCoreDumps();

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "manager/daemon.h"
-#include "manager/daemon_flags.h"
-#include "manager/log.h"
-#include "manager/material.h"
-#include "manager/process_memory.h"
-#include "manager/signals.h"
+#include "manager/daemon/daemon.h"
+#include "manager/daemon/daemon_flags.h"
+#include "manager/daemon/material.h"
+#include "manager/process/log.h"
+#include "manager/process/process_memory.h"
+#include "manager/process/signals.h"
 
 namespace meshwarden {
 namespace {

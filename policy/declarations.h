@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/yaml/source_text.h"
 #include "policy/policy.h"
-#include "policy/source_text.h"
 
 namespace meshwarden {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/text/closest_name.h"
+#include "base/text/printable.h"
 #include "policy/channel_advice.h"
-#include "policy/closest_name.h"
-#include "policy/printable.h"
 
 namespace meshwarden {
 namespace {

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "base/status.h"
+#include "base/text/printable.h"
+#include "base/yaml/scalar_type.h"
 #include "policy/channel_advice.h"
 #include "policy/limits.h"
-#include "policy/printable.h"
-#include "policy/scalar_type.h"
 #include "proto/duration.h"
 #include "proto/token.h"
 

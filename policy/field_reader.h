@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/yaml/problem.h"
+#include "base/yaml/yaml_document.h"
 #include "policy/declarations.h"
 #include "policy/grants.h"
 #include "policy/pattern_table.h"
-#include "policy/problem.h"
-#include "policy/yaml_document.h"
 
 namespace meshwarden {
 

@@ -8,16 +8,24 @@
 #include <utility>
 
 #include "base/status.h"
-#include "policy/closest_name.h"
+#include "base/text/closest_name.h"
+#include "base/text/printable.h"
+#include "base/yaml/text_check.h"
+#include "base/yaml/yaml_document.h"
+#include "base/yaml/yaml_words.h"
 #include "policy/field_reader.h"
 #include "policy/limits.h"
-#include "policy/printable.h"
-#include "policy/text_check.h"
-#include "policy/yaml_document.h"
 #include "proto/identity/nkey.h"
 
 namespace meshwarden {
 namespace {
+
+constexpr YamlWords kPolicyWords = {
+    .file = "policy",
+    .when_empty = "it needs at least version: 1 and space: NAME",
+    .when_too_big = "split the policy into several files of one folder",
+    .when_deep = "a policy needs four: agents, the agent, its list, the channel",
+};
 
 constexpr std::array<std::string_view, 1> kCapabilities = {"spawn"};
 
@@ -277,7 +285,8 @@ class FileReader {
 
 Declarations ReadDeclarations(const SourceText& source, PatternTable& patterns, ProblemList& problems) {
   std::optional<YamlDocument> document;
-  if (CheckText(source, problems)) document = YamlDocument::Parse(source, problems);
+  if (CheckText(source, kPolicyWords, problems))
+    document = YamlDocument::Parse(source, kPolicyWords, problems);
   if (document) return FileReader(source, patterns, problems).Read(document->root());
   Declarations nothing;
   nothing.source = &source;

@@ -1,10 +1,10 @@
 // Walks one policy file and notes what it declares.
 #pragma once
 
+#include "base/yaml/problem.h"
+#include "base/yaml/source_text.h"
 #include "policy/declarations.h"
 #include "policy/pattern_table.h"
-#include "policy/problem.h"
-#include "policy/source_text.h"
 
 namespace meshwarden {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/source_location.h"
+#include "base/yaml/source_location.h"
 #include "proto/channel_pattern.h"
 
 namespace meshwarden {

@@ -6,12 +6,9 @@
 
 namespace meshwarden {
 
-// Text.
-inline constexpr std::size_t kMaxPolicyFileBytes = 8 << 20;
+// Text. What holds for a single file stands in base/yaml/limits.h.
 inline constexpr std::size_t kMaxPolicyBytes = 32 << 20;  // of all files of a folder
 inline constexpr std::size_t kMaxPolicyFiles = 1'000;
-inline constexpr std::size_t kMaxYamlDepth = 16;         // mappings and lists within each other
-inline constexpr std::size_t kMaxYamlNodes = 1'000'000;  // of a file
 
 // Contents.
 inline constexpr std::size_t kMaxPolicyAgents = 50'000;
@@ -25,8 +22,5 @@ inline constexpr std::size_t kMaxGroupsOfAgent = 32;
 inline constexpr std::size_t kMaxCapabilities = 16;
 inline constexpr std::size_t kMaxMayProvision = 10'000;
 inline constexpr int kMaxInstances = 10'000;
-
-// Reported problems; a file with more has the first of them fixed first.
-inline constexpr std::size_t kMaxPolicyProblems = 100;
 
 }  // namespace meshwarden

@@ -14,11 +14,12 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/yaml/limits.h"
+#include "base/yaml/source_text.h"
 #include "policy/declarations.h"
 #include "policy/file_reader.h"
 #include "policy/pattern_table.h"
 #include "policy/resolver.h"
-#include "policy/source_text.h"
 
 namespace meshwarden {
 namespace {
@@ -109,7 +110,7 @@ std::vector<std::string> ReadTexts(std::span<const std::string> paths, ProblemLi
   std::vector<std::string> texts(paths.size());
   std::size_t left = kMaxPolicyBytes;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    absl::StatusOr<std::string> text = ReadFile(paths[i], std::min(kMaxPolicyFileBytes, left));
+    absl::StatusOr<std::string> text = ReadFile(paths[i], std::min(kMaxYamlFileBytes, left));
     if (!text.ok()) {
       problems.AddForFile(paths[i], static_cast<int>(i), MessageOf(text.status()));
       continue;
@@ -125,7 +126,7 @@ std::vector<std::string> ReadTexts(std::span<const std::string> paths, ProblemLi
 absl::Status PolicyLoadResult::ToStatus() const {
   if (problems.empty()) return absl::OkStatus();
   std::vector<std::string> paragraphs;
-  for (const PolicyProblem& problem : problems) paragraphs.push_back(problem.Format());
+  for (const SourceProblem& problem : problems) paragraphs.push_back(problem.Format());
   return absl::InvalidArgumentError(fmt::format("{}", fmt::join(paragraphs, "\n\n")));
 }
 

@@ -19,16 +19,16 @@
 #include <string_view>
 #include <vector>
 
+#include "base/yaml/problem.h"
 #include "policy/limits.h"
 #include "policy/policy.h"
-#include "policy/problem.h"
 
 namespace meshwarden {
 
 struct PolicyLoadResult {
   std::shared_ptr<const Policy> policy;  // null if there is any problem
-  // In the order of the files and lines, all of them in one run (at most kMaxPolicyProblems).
-  std::vector<PolicyProblem> problems;
+  // In the order of the files and lines, all of them in one run (at most kMaxSourceProblems).
+  std::vector<SourceProblem> problems;
 
   bool ok() const { return policy != nullptr; }
   // InvalidArgument with every problem, a paragraph each; OK if there are none.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
+#include "base/yaml/limits.h"
 #include "policy/limits.h"
 #include "policy/policy.h"
 
@@ -32,7 +33,7 @@ std::string WithHead(std::string_view rest) { return fmt::format("{}{}", kHead, 
 
 std::vector<std::string> MessagesOf(const PolicyLoadResult& result) {
   std::vector<std::string> messages;
-  for (const PolicyProblem& problem : result.problems) {
+  for (const SourceProblem& problem : result.problems) {
     messages.push_back(problem.location.Format() + ": " + problem.message);
   }
   return messages;
@@ -88,13 +89,13 @@ TEST(ParsePolicy, ProblemsAreBounded) {
   std::string text = WithHead("agents:\n");
   for (int i = 0; i < 150; ++i) text += fmt::format("  a{}: {{role: [x]}}\n", i);
   const PolicyLoadResult result = ParsePolicy(text, "p.yaml");
-  EXPECT_THAT(result.problems, SizeIs(kMaxPolicyProblems));
+  EXPECT_THAT(result.problems, SizeIs(kMaxSourceProblems));
   EXPECT_EQ(result.problems.front().location.line, 4);
 }
 
 TEST(ParsePolicy, SizeIsBounded) {
   std::string text = WithHead("#");
-  text.resize(kMaxPolicyFileBytes, 'x');
+  text.resize(kMaxYamlFileBytes, 'x');
   EXPECT_TRUE(ParsePolicy(text, "p.yaml").ok());
   EXPECT_THAT(MessagesOf(ParsePolicy(text + "x", "p.yaml")),
               ElementsAre("p.yaml: 8388609 bytes are more than the 8388608 allowed"));
@@ -286,7 +287,7 @@ TEST_F(LoadPolicyTest, FilesAreBounded) {
 
 TEST_F(LoadPolicyTest, TheBytesOfAFolderAreBounded) {
   std::string text = WithHead("#");
-  text.resize(kMaxPolicyFileBytes, 'x');
+  text.resize(kMaxYamlFileBytes, 'x');
   for (int i = 0; i < 4; ++i) Write(fmt::format("{}.yaml", i), text);
   EXPECT_THAT(Problems(), IsEmpty());
   Write("more.yaml", kHead);

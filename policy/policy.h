@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/yaml/source_location.h"
 #include "policy/grants.h"
-#include "policy/source_location.h"
 #include "proto/channel_pattern.h"
 
 namespace meshwarden {

@@ -9,10 +9,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/text/closest_name.h"
+#include "base/text/printable.h"
 #include "policy/birth_set.h"
-#include "policy/closest_name.h"
 #include "policy/limits.h"
-#include "policy/printable.h"
 
 namespace meshwarden {
 namespace {

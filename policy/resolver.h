@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/yaml/problem.h"
 #include "policy/declarations.h"
 #include "policy/policy.h"
-#include "policy/problem.h"
 
 namespace meshwarden {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "proto/utf8.h"
+#include "base/text/utf8.h"
 
 namespace meshwarden {
 namespace {

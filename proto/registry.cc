@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/status.h"
+#include "base/text/utf8.h"
 #include "proto/duration.h"
 #include "proto/given_fields.h"
 #include "proto/unknown_fields.h"
-#include "proto/utf8.h"
 
 namespace meshwarden {
 namespace {

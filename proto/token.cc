@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/utf8.h"
+#include "base/text/utf8.h"
 
 namespace meshwarden {
 namespace {

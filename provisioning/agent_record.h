@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 
 namespace meshwarden {
 

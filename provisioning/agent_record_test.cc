@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/status_matchers.h"
-#include "endpoint/connection.h"
-#include "endpoint/privileged.h"
+#include "endpoint/nats/connection.h"
+#include "endpoint/space/privileged.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "tests/support/broker.h"

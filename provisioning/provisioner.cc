@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "provisioning/agent_record.h"

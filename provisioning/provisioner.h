@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 #include "policy/policy.h"
 #include "provisioning/mint.h"
 

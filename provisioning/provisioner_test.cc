@@ -11,8 +11,8 @@
 
 #include "base/file.h"
 #include "base/status_matchers.h"
-#include "endpoint/connection.h"
-#include "endpoint/privileged.h"
+#include "endpoint/nats/connection.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "provisioning/agent_record.h"
 #include "provisioning/space.h"

@@ -17,8 +17,8 @@
 #include <memory>
 #include <string>
 
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 
 namespace meshwarden {
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden {

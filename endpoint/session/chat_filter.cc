@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/control.h"
+#include "endpoint/space/control.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"

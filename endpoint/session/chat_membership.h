@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "endpoint/session/chat_filter.h"
 #include "endpoint/session/filter_lacks.h"
 #include "endpoint/session/joined_channels.h"

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 
 namespace meshwarden {
 

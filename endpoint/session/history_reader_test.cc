@@ -14,10 +14,10 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden {

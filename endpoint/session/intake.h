@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "endpoint/endpoint_events.h"
-#include "endpoint/nats_message.h"
+#include "endpoint/api/endpoint_events.h"
+#include "endpoint/nats/nats_message.h"
 #include "endpoint/session/ack_subject.h"
 #include "endpoint/session/dispatcher.h"
 #include "endpoint/session/history_reader.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/channel_registry.h"
+#include "endpoint/space/channel_registry.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/registry.h"

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "base/mutex.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/session/joined_channels.h"
 
 namespace meshwarden {

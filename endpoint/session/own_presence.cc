@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/blocking.h"
-#include "endpoint/jetstream_answer.h"
+#include "endpoint/jetstream/jetstream_answer.h"
+#include "endpoint/nats/blocking.h"
 #include "proto/names.h"
 
 namespace meshwarden {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "proto/presence.h"
 
 namespace meshwarden {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 #include "proto/names.h"
 #include "tests/support/mesh.h"
 

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
+#include "endpoint/nats/connection.h"
 #include "endpoint/session/ack_subject.h"
 
 namespace meshwarden {

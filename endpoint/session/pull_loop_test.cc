@@ -12,8 +12,8 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden::testing {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/endpoint_events.h"
+#include "endpoint/api/endpoint_events.h"
 #include "proto/presence.h"
 
 namespace meshwarden {

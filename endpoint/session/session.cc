@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/jetstream_answer.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_answer.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/names.h"
 
 namespace meshwarden {

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/connection.h"
-#include "endpoint/endpoint_options.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/api/endpoint_options.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "endpoint/session/backfiller.h"
 #include "endpoint/session/bound_durable.h"
 #include "endpoint/session/bucket_watch.h"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "endpoint/collector.h"
+#include "tests/support/collector.h"
 
 namespace meshwarden {
 namespace {

@@ -17,7 +17,7 @@
 #include "manager/agent/open_deliveries.h"
 #include "manager/agent/perform.h"
 #include "manager/agent/stop_switch.h"
-#include "manager/signals.h"
+#include "manager/process/signals.h"
 
 namespace meshwarden {
 namespace {

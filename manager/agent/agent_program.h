@@ -3,7 +3,7 @@
 
 #include <absl/status/status.h>
 
-#include "endpoint/endpoint_options.h"
+#include "endpoint/api/endpoint_options.h"
 #include "manager/agent/event_output.h"
 
 namespace meshwarden {

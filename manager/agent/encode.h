@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "endpoint/endpoint_events.h"
+#include "endpoint/api/endpoint_events.h"
 #include "proto/presence.h"
 
 namespace meshwarden {

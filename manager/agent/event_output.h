@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/mutex.h"
-#include "endpoint/endpoint_events.h"
+#include "endpoint/api/endpoint_events.h"
 #include "manager/agent/line_writer.h"
 #include "manager/agent/open_deliveries.h"
 

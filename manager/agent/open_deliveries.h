@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
-#include "endpoint/endpoint_events.h"
+#include "endpoint/api/endpoint_events.h"
 
 namespace meshwarden {
 

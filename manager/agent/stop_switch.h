@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "manager/signals.h"
+#include "manager/process/signals.h"
 
 namespace meshwarden {
 

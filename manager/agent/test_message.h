@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "endpoint/endpoint_events.h"
+#include "endpoint/api/endpoint_events.h"
 
 namespace meshwarden::testing {
 

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/private_file.h"
 #include "base/status.h"
 #include "manager/agent/agent_program.h"
 #include "manager/cli/command_line.h"
-#include "manager/default_server.h"
-#include "manager/private_file.h"
-#include "manager/process_memory.h"
+#include "manager/process/default_server.h"
+#include "manager/process/process_memory.h"
 #include "proto/channel_pattern.h"
 #include "proto/identity/creds.h"
 #include "proto/name.h"

@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/private_file.h"
 #include "base/status.h"
-#include "manager/default_server.h"
-#include "manager/private_file.h"
-#include "manager/server_version.h"
+#include "manager/process/default_server.h"
 #include "proto/identity/creds.h"
+#include "provisioning/server_version.h"
 
 namespace meshwarden {
 namespace {

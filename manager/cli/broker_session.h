@@ -8,9 +8,9 @@
 #include <ostream>
 #include <string>
 
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
-#include "manager/credential.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
+#include "provisioning/credential.h"
 
 namespace meshwarden {
 

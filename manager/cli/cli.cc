@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "manager/cli/command_line.h"
-#include "manager/version.h"
+#include "manager/process/version.h"
 
 namespace meshwarden {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "manager/server_version.h"
+#include "provisioning/server_version.h"
 
 namespace meshwarden {
 namespace {

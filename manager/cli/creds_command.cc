@@ -16,10 +16,10 @@
 #include "base/status.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_report.h"
-#include "manager/credential.h"
 #include "proto/duration.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
+#include "provisioning/credential.h"
 #include "provisioning/mint.h"
 #include "provisioning/profiles.h"
 

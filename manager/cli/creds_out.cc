@@ -10,8 +10,8 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/status.h"
-#include "manager/credential.h"
 #include "proto/token.h"
+#include "provisioning/credential.h"
 
 namespace meshwarden {
 namespace {

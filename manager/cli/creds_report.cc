@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "manager/echo.h"
+#include "base/text/echo.h"
 
 namespace meshwarden {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "manager/credential.h"
+#include "provisioning/credential.h"
 
 namespace meshwarden {
 

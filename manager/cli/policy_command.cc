@@ -18,7 +18,7 @@ namespace {
 
 enum class Output { kWords, kJson };
 
-Json ToJson(const PolicyProblem& problem) {
+Json ToJson(const SourceProblem& problem) {
   return {{"file", problem.location.file == nullptr ? "" : *problem.location.file},
           {"line", problem.location.line},
           {"column", problem.location.column},
@@ -34,7 +34,7 @@ void PrintJson(const PolicyLoadResult& loaded, std::ostream& out) {
     report["revision"] = loaded.policy->revision();
   }
   report["problems"] = Json::array();
-  for (const PolicyProblem& problem : loaded.problems) {
+  for (const SourceProblem& problem : loaded.problems) {
     report["problems"].push_back(ToJson(problem));
   }
   out << DumpJson(report) << '\n';

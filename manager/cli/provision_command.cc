@@ -13,11 +13,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/private_file.h"
 #include "base/status.h"
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_out.h"
-#include "manager/private_file.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
 #include "proto/identity/creds.h"

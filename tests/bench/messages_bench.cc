@@ -23,9 +23,9 @@
 
 #include "base/mutex.h"
 #include "base/status.h"
-#include "endpoint/connection.h"
 #include "endpoint/endpoint.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "proto/message.h"
 #include "proto/names.h"
 #include "tests/support/broker.h"

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "policy/loader.h"
 #include "proto/names.h"
 #include "tests/support/mesh.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "endpoint/jetstream_config.h"
-#include "endpoint/privileged.h"
+#include "endpoint/jetstream/jetstream_config.h"
+#include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/subject.h"
 

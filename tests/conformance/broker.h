@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 #include "tests/conformance/case_results.h"
 
 namespace meshwarden::conformance {

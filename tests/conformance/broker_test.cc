@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/status_matchers.h"
-#include "endpoint/connection.h"
+#include "endpoint/nats/connection.h"
 #include "tests/support/broker.h"
 #include "tests/support/process.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 

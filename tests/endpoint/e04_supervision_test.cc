@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "proto/registry.h"
 #include "proto/subject.h"

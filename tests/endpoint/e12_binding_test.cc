@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 

@@ -13,8 +13,8 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/control.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/control.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"

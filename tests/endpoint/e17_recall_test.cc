@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {

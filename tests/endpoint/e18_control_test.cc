@@ -14,7 +14,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/connection.h"
+#include "endpoint/nats/connection.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "proto/uuid.h"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"

@@ -14,11 +14,11 @@
 #include <string_view>
 #include <vector>
 
-#include "endpoint/collector.h"
-#include "endpoint/connection.h"
 #include "endpoint/endpoint.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"

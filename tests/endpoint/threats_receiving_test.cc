@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"

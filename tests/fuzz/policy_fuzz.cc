@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/yaml/limits.h"
 #include "policy/explain.h"
-#include "policy/limits.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
 #include "proto/channel_pattern.h"
@@ -33,7 +33,7 @@ void CheckPolicy(const Policy& policy) {
   for (const AgentPolicy& agent : policy.agents()) CheckAgent(policy, agent);
 }
 
-void CheckProblem(const PolicyProblem& problem) {
+void CheckProblem(const SourceProblem& problem) {
   Require(!problem.message.empty(), "a problem says what is wrong");
   Require(problem.caret <= problem.line_text.size(), "the caret stands within the line");
   for (const char c : problem.line_text + problem.message + problem.suggestion) {
@@ -50,8 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const PolicyLoadResult result = ParsePolicy(text, "policy.yaml");
   fuzz::Require(result.ok() == result.problems.empty(), "a policy, or what is wrong with it");
   fuzz::Require(result.ok() == result.ToStatus().ok(), "the status says the same");
-  fuzz::Require(result.problems.size() <= kMaxPolicyProblems, "problems are bounded");
-  for (const PolicyProblem& problem : result.problems) fuzz::CheckProblem(problem);
+  fuzz::Require(result.problems.size() <= kMaxSourceProblems, "problems are bounded");
+  for (const SourceProblem& problem : result.problems) fuzz::CheckProblem(problem);
   if (result.ok()) fuzz::CheckPolicy(*result.policy);
   return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "tests/integration/agent_fixture.h"
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"

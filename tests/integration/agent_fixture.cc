@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/status_matchers.h"
-#include "endpoint/jetstream_config.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "proto/identity/creds.h"
 #include "proto/message.h"
 #include "proto/names.h"

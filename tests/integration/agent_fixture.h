@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"

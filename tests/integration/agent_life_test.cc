@@ -11,9 +11,9 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
 #include "tests/integration/agent_fixture.h"
 #include "tests/support/agent_child.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden::testing {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "endpoint/privileged.h"
+#include "endpoint/space/privileged.h"
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
 

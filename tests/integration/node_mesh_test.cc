@@ -20,10 +20,10 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
 #include "endpoint/endpoint.h"
 #include "proto/message.h"
 #include "proto/presence.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden::testing {

@@ -1,6 +1,6 @@
 #include "tests/support/eventually.h"
 
-#include "endpoint/collector.h"
+#include "tests/support/collector.h"
 
 namespace meshwarden::testing {
 namespace {

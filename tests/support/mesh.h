@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "endpoint/connection.h"
-#include "endpoint/jetstream_api.h"
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
 #include "policy/policy.h"
 #include "proto/control.h"
 #include "provisioning/mint.h"

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/status_matchers.h"
-#include "endpoint/collector.h"
-#include "endpoint/connection.h"
+#include "endpoint/nats/connection.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 
 namespace meshwarden::testing {
 namespace {

@@ -1,0 +1,248 @@
+#include "endpoint/jetstream/jetstream_answer.h"
+
+#include <absl/strings/cord.h>
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/status.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr JsonLimits kAnswerLimits{.max_bytes = 8 << 20, .max_depth = 32, .max_values = 1'000'000};
+// A page of a stream's subjects has up to 100,000 of them.
+constexpr JsonLimits kSubjectPageLimits{.max_bytes = 64 << 20, .max_depth = 8, .max_values = 200'000};
+constexpr char kCodePayload[] = "meshwarden/js-error-code";
+
+absl::StatusCode StatusCodeOf(int http_code, int error_code) {
+  switch (static_cast<JsError>(error_code)) {
+    case JsError::kConsumerNotFound:
+    case JsError::kStreamNotFound:
+    case JsError::kMessageNotFound:
+    case JsError::kConsumerMissing:
+      return absl::StatusCode::kNotFound;
+    case JsError::kConsumerExists:
+    case JsError::kStreamNameInUse:
+      return absl::StatusCode::kAlreadyExists;
+    case JsError::kMaximumConsumers:
+      return absl::StatusCode::kResourceExhausted;
+    default:
+      return http_code == 503 ? absl::StatusCode::kUnavailable : absl::StatusCode::kFailedPrecondition;
+  }
+}
+
+int IntegerOr(const Json& object, const char* key, int otherwise) {
+  const absl::StatusOr<std::int64_t> value = RequiredInteger(object, key);
+  return value.ok() && *value >= INT32_MIN && *value <= INT32_MAX ? static_cast<int>(*value) : otherwise;
+}
+
+// The server's own error object as a status. Its text goes into the message, never into a decision.
+absl::Status ErrorOf(const Json& error) {
+  const int http_code = IntegerOr(error, "code", 0);
+  const int error_code = IntegerOr(error, "err_code", 0);
+  const absl::StatusOr<std::string> description = RequiredString(error, "description");
+  absl::Status status(StatusCodeOf(http_code, error_code),
+                      fmt::format("the broker refused ({}): {}", error_code,
+                                  description.ok() ? *description : "no description"));
+  status.SetPayload(kCodePayload, absl::Cord(std::to_string(error_code)));
+  return status;
+}
+
+absl::StatusOr<std::uint64_t> UnsignedField(const Json& object, const char* key) {
+  MW_ASSIGN_OR_RETURN(const std::int64_t value, RequiredInteger(object, key));
+  if (value < 0) return absl::InvalidArgumentError(fmt::format("field \"{}\" is negative", key));
+  return static_cast<std::uint64_t>(value);
+}
+
+absl::StatusOr<Json> ObjectField(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object()) {
+    return absl::InvalidArgumentError(fmt::format("the broker's answer has no object \"{}\"", key));
+  }
+  return *found;
+}
+
+absl::StatusOr<std::string> DecodeBase64(const std::string& text) {
+  // libsodium takes some bytes beyond ASCII for digits.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) {
+    return absl::InvalidArgumentError("a stored message is not valid base64");
+  }
+  std::string bytes(text.size(), '\0');
+  std::size_t length = 0;
+  const char* end = nullptr;
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
+                        text.size(), nullptr, &length, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+      end != text.data() + text.size()) {
+    return absl::InvalidArgumentError("a stored message is not valid base64");
+  }
+  bytes.resize(length);
+  return bytes;
+}
+
+bool IsDeleteMarker(const std::string& headers) {
+  return headers.find("KV-Operation: DEL") != std::string::npos ||
+         headers.find("KV-Operation: PURGE") != std::string::npos;
+}
+
+// An object with very many keys: our own Json, which keeps their order, takes quadratic time to build one.
+// What exceeds the limits is left out while reading, and then the whole is refused.
+using SortedJson = nlohmann::json;
+absl::StatusOr<SortedJson> ParseManyKeys(const std::string& text, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return absl::InternalError(fmt::format("the broker's answer has {} bytes", text.size()));
+  }
+  std::size_t values = 0;
+  bool within = true;
+  const auto keep = [&](int depth, SortedJson::parse_event_t event, SortedJson&) {
+    const bool ends = event == SortedJson::parse_event_t::object_end ||
+                      event == SortedJson::parse_event_t::array_end ||
+                      event == SortedJson::parse_event_t::key;
+    if (!ends)
+      within = within && ++values <= limits.max_values && depth <= static_cast<int>(limits.max_depth);
+    return within;
+  };
+  SortedJson json = SortedJson::parse(text, keep, /*allow_exceptions=*/false);
+  if (within && json.is_object()) return json;
+  return absl::InternalError("the broker's answer cannot be read");
+}
+
+absl::StatusOr<SubjectPage> ReadSubjectPage(const SortedJson& json) {
+  SubjectPage page;
+  const auto state = json.find("state");
+  if (state == json.end() || !state->is_object()) {
+    return absl::InvalidArgumentError("the broker's answer has no object \"state\"");
+  }
+  // Neither is there if no subject matches.
+  const auto subjects = state->find("subjects");
+  if (subjects == state->end()) return page;
+  const auto total = json.find("total");
+  if (!subjects->is_object() || total == json.end() || !total->is_number_unsigned()) {
+    return absl::InvalidArgumentError("the broker's answer has no readable \"subjects\" and \"total\"");
+  }
+  page.total = total->get<std::uint64_t>();
+  page.subjects.reserve(subjects->size());
+  for (const auto& [subject, count] : subjects->items()) {
+    if (!count.is_number_unsigned()) return absl::InvalidArgumentError("a subject's count is no number");
+    page.subjects.emplace_back(subject, count.get<std::uint64_t>());
+  }
+  return page;
+}
+
+absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
+  ConsumerInfo info;
+  MW_ASSIGN_OR_RETURN(info.stream, RequiredString(json, "stream_name"));
+  MW_ASSIGN_OR_RETURN(info.name, RequiredString(json, "name"));
+  MW_ASSIGN_OR_RETURN(const Json config, ObjectField(json, "config"));
+  MW_ASSIGN_OR_RETURN(info.config, ConsumerConfigFromJson(config));
+  MW_ASSIGN_OR_RETURN(const Json delivered, ObjectField(json, "delivered"));
+  MW_ASSIGN_OR_RETURN(info.delivered_consumer_seq, UnsignedField(delivered, "consumer_seq"));
+  MW_ASSIGN_OR_RETURN(info.delivered_stream_seq, UnsignedField(delivered, "stream_seq"));
+  MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
+  MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
+  MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
+  MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
+  return info;
+}
+
+}  // namespace
+
+std::optional<int> JsErrorCode(const absl::Status& status) {
+  const auto payload = status.GetPayload(kCodePayload);
+  if (!payload.has_value()) return std::nullopt;
+  const std::string text(*payload);
+  int code = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional<int>(code) : std::nullopt;
+}
+
+bool HasJsError(const absl::Status& status, JsError code) {
+  return JsErrorCode(status) == static_cast<int>(code);
+}
+
+absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer) {
+  if (!answer.ok()) return std::move(answer).status();
+  absl::StatusOr<Json> json = ParseJsonObject(answer->payload, kAnswerLimits);
+  if (!json.ok())
+    return absl::InternalError("the broker's answer cannot be read: " + MessageOf(json.status()));
+  const auto error = json->find("error");
+  if (error != json->end() && error->is_object()) return ErrorOf(*error);
+  return json;
+}
+
+absl::StatusOr<ConsumerInfo> DecodeConsumerInfo(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  return ReadConsumerInfo(json);
+}
+
+absl::StatusOr<StreamInfo> DecodeStreamInfo(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  StreamInfo info;
+  MW_ASSIGN_OR_RETURN(info.config, ObjectField(json, "config"));
+  MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
+  MW_ASSIGN_OR_RETURN(const Json state, ObjectField(json, "state"));
+  MW_ASSIGN_OR_RETURN(info.messages, UnsignedField(state, "messages"));
+  MW_ASSIGN_OR_RETURN(info.first_seq, UnsignedField(state, "first_seq"));
+  MW_ASSIGN_OR_RETURN(info.last_seq, UnsignedField(state, "last_seq"));
+  MW_ASSIGN_OR_RETURN(info.consumers, UnsignedField(state, "consumer_count"));
+  return info;
+}
+
+absl::StatusOr<StoredMessage> DecodeStoredMessage(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  MW_ASSIGN_OR_RETURN(const Json stored, ObjectField(json, "message"));
+  StoredMessage message;
+  MW_ASSIGN_OR_RETURN(message.subject, RequiredString(stored, "subject"));
+  MW_ASSIGN_OR_RETURN(message.seq, UnsignedField(stored, "seq"));
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> data, OptionalString(stored, "data"));
+  MW_ASSIGN_OR_RETURN(message.payload, DecodeBase64(data.value_or("")));
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> headers, OptionalString(stored, "hdrs"));
+  MW_ASSIGN_OR_RETURN(const std::string header_text, DecodeBase64(headers.value_or("")));
+  message.deleted = IsDeleteMarker(header_text);
+  return message;
+}
+
+absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  PublishAck ack;
+  MW_ASSIGN_OR_RETURN(ack.seq, UnsignedField(json, "seq"));
+  const auto duplicate = json.find("duplicate");
+  if (duplicate == json.end()) return ack;
+  if (!duplicate->is_boolean())
+    return absl::InvalidArgumentError("field \"duplicate\" must be true or false");
+  ack.duplicate = duplicate->get<bool>();
+  return ack;
+}
+
+absl::StatusOr<std::uint64_t> DecodePurge(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  return UnsignedField(json, "purged");
+}
+
+absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer) {
+  if (!answer.ok()) return std::move(answer).status();
+  MW_ASSIGN_OR_RETURN(const SortedJson json, ParseManyKeys(answer->payload, kSubjectPageLimits));
+  const auto error = json.find("error");
+  if (error != json.end() && error->is_object()) return ErrorOf(Json(*error));
+  return ReadSubjectPage(json);
+}
+
+absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  ConsumerPage page;
+  MW_ASSIGN_OR_RETURN(page.total, UnsignedField(json, "total"));
+  const auto consumers = json.find("consumers");
+  if (consumers == json.end() || consumers->is_null()) return page;
+  if (!consumers->is_array()) return absl::InvalidArgumentError("field \"consumers\" must be a list");
+  for (const Json& consumer : *consumers) {
+    MW_ASSIGN_OR_RETURN(ConsumerInfo info, ReadConsumerInfo(consumer));
+    page.consumers.push_back(std::move(info));
+  }
+  return page;
+}
+
+}  // namespace meshwarden

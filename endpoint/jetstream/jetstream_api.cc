@@ -1,0 +1,278 @@
+#include "endpoint/jetstream/jetstream_api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/jetstream/jetstream_answer.h"
+#include "endpoint/nats/blocking.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::string_view kApi = "$JS.API.";
+
+// A subject with wildcards would let one request speak of other consumers than the one named.
+absl::Status CheckName(std::string_view what, std::string_view name) {
+  if (!name.empty() && name.find_first_of(".*> \t\r\n") == std::string_view::npos) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format("\"{}\" is not a {} name", name, what));
+}
+
+const std::string& NameOf(const ConsumerConfig& config) {
+  return config.durable_name.empty() ? config.name : config.durable_name;
+}
+
+// The last look before the wire: no configuration without a filter leaves this process, because a broker
+// takes it as every message of the stream.
+absl::Status CheckConsumer(std::string_view stream, const ConsumerConfig& config) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  MW_RETURN_IF_ERROR(CheckName("consumer", NameOf(config)));
+  const std::vector<std::string> filters = config.Filters();
+  const bool complete = !filters.empty() && std::none_of(filters.begin(), filters.end(),
+                                                         [](const std::string& f) { return f.empty(); });
+  if (complete) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "consumer {} has no filter: that would select every message of {}", NameOf(config), stream));
+}
+
+// Several filters can only be told in the body, and only this subject takes any number of them. A single one
+// goes into the subject too, where the broker pins it to the body.
+std::string CreateSubject(std::string_view stream, const ConsumerConfig& config) {
+  if (config.filter_subject.empty()) {
+    return fmt::format("{}CONSUMER.DURABLE.CREATE.{}.{}", kApi, stream, NameOf(config));
+  }
+  return fmt::format("{}CONSUMER.CREATE.{}.{}.{}", kApi, stream, NameOf(config), config.filter_subject);
+}
+
+absl::StatusOr<ConsumerInfo> CheckFilters(absl::StatusOr<ConsumerInfo> info,
+                                          std::vector<std::string> wanted) {
+  if (!info.ok()) return info;
+  std::vector<std::string> reported = info->config.Filters();
+  std::sort(reported.begin(), reported.end());
+  std::sort(wanted.begin(), wanted.end());
+  if (reported == wanted) return info;
+  return absl::InternalError(
+      fmt::format("consumer {}: the broker reports other filters ({}) than were asked for ({}); is its "
+                  "version 2.10 or newer?",
+                  info->name, fmt::join(reported, ", "), fmt::join(wanted, ", ")));
+}
+
+void WriteConsumer(Connection& connection, std::chrono::milliseconds timeout, std::string_view stream,
+                   const ConsumerConfig& config, const char* action,
+                   JetStreamApi::Callback<ConsumerInfo> done) {
+  if (const absl::Status status = CheckConsumer(stream, config); !status.ok()) return done(status);
+  const Json body = {{"stream_name", stream}, {"config", ToJson(config)}, {"action", action}};
+  connection.RequestAsync(
+      CreateSubject(stream, config), DumpJson(body), timeout,
+      [wanted = config.Filters(), done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+        done(CheckFilters(DecodeConsumerInfo(std::move(answer)), wanted));
+      });
+}
+
+absl::StatusOr<StreamInfo> AskStream(Connection& connection, std::chrono::milliseconds timeout,
+                                     std::string_view verb, std::string_view stream,
+                                     const std::string& body) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  return DecodeStreamInfo(
+      connection.Request(fmt::format("{}STREAM.{}.{}", kApi, verb, stream), body, timeout));
+}
+
+absl::Status CheckPage(std::string_view what, std::size_t listed, std::size_t more) {
+  if (listed + more <= kMaxListed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the broker lists more than {} {}; ask for less", kMaxListed, what));
+}
+
+absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view key,
+                                       std::string_view value) {
+  MW_RETURN_IF_ERROR(CheckName("bucket", bucket));
+  if (key.empty() || key.find_first_of("*> \t\r\n") != std::string_view::npos) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a key of a bucket", key));
+  }
+  NatsMessage message;
+  message.subject = BucketSubject(bucket, key);
+  message.payload = std::string(value);
+  return message;
+}
+
+}  // namespace
+
+JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds timeout)
+    : connection_(connection), timeout_(timeout) {}
+
+void JetStreamApi::CreateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
+                                       Callback<ConsumerInfo> done) {
+  WriteConsumer(connection_, timeout_, stream, config, "create", std::move(done));
+}
+
+void JetStreamApi::UpdateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
+                                       Callback<ConsumerInfo> done) {
+  WriteConsumer(connection_, timeout_, stream, config, "update", std::move(done));
+}
+
+void JetStreamApi::ConsumerInfoAsync(std::string_view stream, std::string_view consumer,
+                                     Callback<ConsumerInfo> done) {
+  absl::Status status = CheckName("stream", stream);
+  if (status.ok()) status = CheckName("consumer", consumer);
+  if (!status.ok()) return done(status);
+  connection_.RequestAsync(fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "", timeout_,
+                           [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                             done(DecodeConsumerInfo(std::move(answer)));
+                           });
+}
+
+absl::StatusOr<ConsumerInfo> JetStreamApi::CreateConsumer(std::string_view stream,
+                                                          const ConsumerConfig& config) {
+  return Await<ConsumerInfo>([&](auto done) { CreateConsumerAsync(stream, config, std::move(done)); });
+}
+
+absl::StatusOr<ConsumerInfo> JetStreamApi::UpdateConsumer(std::string_view stream,
+                                                          const ConsumerConfig& config) {
+  return Await<ConsumerInfo>([&](auto done) { UpdateConsumerAsync(stream, config, std::move(done)); });
+}
+
+absl::StatusOr<ConsumerInfo> JetStreamApi::GetConsumer(std::string_view stream, std::string_view consumer) {
+  return Await<ConsumerInfo>([&](auto done) { ConsumerInfoAsync(stream, consumer, std::move(done)); });
+}
+
+absl::Status JetStreamApi::DeleteConsumer(std::string_view stream, std::string_view consumer) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  MW_RETURN_IF_ERROR(CheckName("consumer", consumer));
+  return DecodeAnswer(connection_.Request(fmt::format("{}CONSUMER.DELETE.{}.{}", kApi, stream, consumer), "",
+                                          timeout_))
+      .status();
+}
+
+absl::StatusOr<StreamInfo> JetStreamApi::GetStream(std::string_view stream) {
+  return AskStream(connection_, timeout_, "INFO", stream, "");
+}
+
+absl::StatusOr<StreamInfo> JetStreamApi::CreateStream(const StreamConfig& config) {
+  return AskStream(connection_, timeout_, "CREATE", config.name, DumpJson(config.json));
+}
+
+absl::StatusOr<StreamInfo> JetStreamApi::UpdateStream(const StreamConfig& config) {
+  return AskStream(connection_, timeout_, "UPDATE", config.name, DumpJson(config.json));
+}
+
+absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  const std::string subject = fmt::format("{}CONSUMER.LIST.{}", kApi, stream);
+  std::vector<ConsumerInfo> listed;
+  while (true) {
+    const Json body = {{"offset", listed.size()}};
+    MW_ASSIGN_OR_RETURN(ConsumerPage page,
+                        DecodeConsumerPage(connection_.Request(subject, DumpJson(body), timeout_)));
+    MW_RETURN_IF_ERROR(CheckPage("consumers", listed.size(), page.consumers.size()));
+    const bool last = page.consumers.empty();
+    std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(listed));
+    if (last || listed.size() >= page.total) return listed;
+  }
+}
+
+absl::StatusOr<std::map<std::string, std::uint64_t>> JetStreamApi::GetStreamSubjects(
+    std::string_view stream, std::string_view filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  if (filter.empty()) return absl::InvalidArgumentError("no filter to list subjects by");
+  const std::string subject = fmt::format("{}STREAM.INFO.{}", kApi, stream);
+  std::map<std::string, std::uint64_t> listed;
+  std::size_t offset = 0;
+  while (true) {
+    const Json body = {{"subjects_filter", filter}, {"offset", offset}};
+    MW_ASSIGN_OR_RETURN(SubjectPage page,
+                        DecodeSubjectPage(connection_.Request(subject, DumpJson(body), timeout_)));
+    MW_RETURN_IF_ERROR(CheckPage("subjects", offset, page.subjects.size()));
+    const bool last = page.subjects.empty();
+    offset += page.subjects.size();
+    listed.insert(std::make_move_iterator(page.subjects.begin()),
+                  std::make_move_iterator(page.subjects.end()));
+    if (last || offset >= page.total) return listed;
+  }
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PurgeStream(std::string_view stream,
+                                                        const std::optional<std::string>& filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  // The broker takes an empty filter for none.
+  if (filter.has_value() && filter->empty()) return absl::InvalidArgumentError("an empty filter to purge by");
+  Json body = Json::object();
+  if (filter.has_value()) body["filter"] = *filter;
+  return DecodePurge(
+      connection_.Request(fmt::format("{}STREAM.PURGE.{}", kApi, stream), DumpJson(body), timeout_));
+}
+
+void JetStreamApi::LastMessageAsync(std::string_view stream, std::string_view subject,
+                                    Callback<StoredMessage> done) {
+  if (const absl::Status status = CheckName("stream", stream); !status.ok()) return done(status);
+  const Json body = {{"last_by_subj", subject}};
+  connection_.RequestAsync(fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_,
+                           [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                             done(DecodeStoredMessage(std::move(answer)));
+                           });
+}
+
+absl::StatusOr<StoredMessage> JetStreamApi::LastMessage(std::string_view stream, std::string_view subject) {
+  return Await<StoredMessage>([&](auto done) { LastMessageAsync(stream, subject, std::move(done)); });
+}
+
+absl::StatusOr<StoredMessage> JetStreamApi::FirstMessage(std::string_view stream, std::string_view filter) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  // The broker takes a filter that is missing for a question about the sequence alone.
+  if (filter.empty()) return absl::InvalidArgumentError("no filter to find the oldest message by");
+  const Json body = {{"seq", 1}, {"next_by_subj", filter}};
+  return DecodeStoredMessage(
+      connection_.Request(fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_));
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PublishStored(std::string_view subject, std::string_view payload,
+                                                          std::optional<std::uint64_t> expected_last_seq) {
+  NatsMessage message;
+  message.subject = std::string(subject);
+  message.payload = std::string(payload);
+  if (expected_last_seq.has_value()) {
+    message.headers = {{"Nats-Expected-Last-Subject-Sequence", std::to_string(*expected_last_seq)}};
+  }
+  MW_ASSIGN_OR_RETURN(const PublishAck ack,
+                      DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)));
+  return ack.seq;
+}
+
+void JetStreamApi::PublishMessageAsync(std::string_view subject, std::string_view payload,
+                                       std::string_view msg_id, Callback<PublishAck> done) {
+  if (msg_id.empty()) return done(absl::InvalidArgumentError("a message without an id"));
+  NatsMessage message;
+  message.subject = std::string(subject);
+  message.payload = std::string(payload);
+  message.headers = {{"Nats-Msg-Id", std::string(msg_id)}};
+  connection_.RequestMessageAsync(std::move(message), timeout_,
+                                  [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                                    done(DecodePublishAck(std::move(answer)));
+                                  });
+}
+
+absl::StatusOr<PublishAck> JetStreamApi::PublishMessage(std::string_view subject, std::string_view payload,
+                                                        std::string_view msg_id) {
+  return Await<PublishAck>(
+      [&](auto done) { PublishMessageAsync(subject, payload, msg_id, std::move(done)); });
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PutKey(std::string_view bucket, std::string_view key,
+                                                   std::string_view value) {
+  MW_ASSIGN_OR_RETURN(NatsMessage message, KeyMessage(bucket, key, value));
+  MW_ASSIGN_OR_RETURN(const PublishAck ack,
+                      DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)));
+  return ack.seq;
+}
+
+absl::Status JetStreamApi::DeleteStoredKey(std::string_view bucket, std::string_view key) {
+  MW_ASSIGN_OR_RETURN(NatsMessage message, KeyMessage(bucket, key, ""));
+  message.headers = {{"KV-Operation", "DEL"}};
+  return DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)).status();
+}
+
+}  // namespace meshwarden

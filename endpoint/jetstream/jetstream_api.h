@@ -1,0 +1,146 @@
+// The JetStream API ($JS.API), typed: consumers, streams and stored messages.
+//
+// cnats has an API of its own, but it sends no `action` (so an update of a missing consumer silently creates
+// one), reads buckets by direct get, and hides the server's error codes. This layer sends the whole
+// configuration with an explicit action, compares the answer with what was asked, and keeps the codes.
+//
+// Every call exists once, asynchronous; the blocking form is a thin wrapper. Callbacks run on the
+// connection's threads. Thread-safe. Nothing here retries: a DeadlineExceeded means that the outcome is
+// unknown.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "endpoint/jetstream/jetstream_config.h"
+#include "endpoint/nats/connection.h"
+
+namespace meshwarden {
+
+// Codes of the server that we tell apart (its "err_code").
+enum class JsError : int {
+  kConsumerNotFound = 10014,
+  kStreamNotFound = 10059,
+  kMessageNotFound = 10037,
+  kConsumerFilterMismatch = 10131,
+  kConsumerExists = 10148,   // create, and one with another configuration is there
+  kConsumerMissing = 10149,  // update, and there is none
+  kImmutableField = 10012,   // update of a field that cannot change (generic consumer create error)
+  kFilterOverlap = 10138,
+  kMaximumConsumers = 10026,
+  kStreamNameInUse = 10058,
+  kWrongLastSequence = 10071,
+};
+
+// The server's error code of a status made by this layer; nothing if the status has none. Not-found codes are
+// also NotFound, "exists" codes AlreadyExists, 503 Unavailable, other refusals FailedPrecondition.
+std::optional<int> JsErrorCode(const absl::Status& status);
+bool HasJsError(const absl::Status& status, JsError code);
+
+struct ConsumerInfo {
+  std::string stream;
+  std::string name;
+  ConsumerConfig config;
+  std::uint64_t delivered_consumer_seq = 0;
+  std::uint64_t delivered_stream_seq = 0;
+  std::uint64_t ack_floor_stream_seq = 0;
+  std::uint64_t num_pending = 0;
+  std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew
+};
+
+struct StreamInfo {
+  Json config;
+  std::uint64_t messages = 0;
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+  std::uint64_t consumers = 0;
+  std::string created;  // when, as the broker wrote it; another one for a stream that was made anew
+};
+
+struct StoredMessage {
+  std::string subject;
+  std::uint64_t seq = 0;
+  std::string payload;
+  bool deleted = false;  // a bucket's delete or purge marker
+};
+
+// What the broker answers to a message that it stored.
+struct PublishAck {
+  std::uint64_t seq = 0;
+  bool duplicate = false;  // it had been stored before, as `seq`
+};
+
+// What one list may have at most; more is ResourceExhausted.
+inline constexpr std::size_t kMaxListed = 1'000'000;
+
+class JetStreamApi {
+ public:
+  // `connection` must outlive this object and every call in flight.
+  JetStreamApi(Connection& connection, std::chrono::milliseconds timeout);
+
+  template <typename T>
+  using Callback = std::function<void(absl::StatusOr<T>)>;
+
+  // `action` "create": fine if an equal one exists, AlreadyExists if a different one does.
+  // `action` "update": NotFound if there is none. Both refuse a configuration without a filter, and answer
+  // with Internal if the server reports filters other than those asked for.
+  void CreateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
+                           Callback<ConsumerInfo> done);
+  void UpdateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
+                           Callback<ConsumerInfo> done);
+  void ConsumerInfoAsync(std::string_view stream, std::string_view consumer, Callback<ConsumerInfo> done);
+  absl::StatusOr<ConsumerInfo> CreateConsumer(std::string_view stream, const ConsumerConfig& config);
+  absl::StatusOr<ConsumerInfo> UpdateConsumer(std::string_view stream, const ConsumerConfig& config);
+  absl::StatusOr<ConsumerInfo> GetConsumer(std::string_view stream, std::string_view consumer);
+  absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
+  // All of them, page by page: one that is made or deleted meanwhile may be missing or listed twice.
+  absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
+
+  absl::StatusOr<StreamInfo> GetStream(std::string_view stream);
+  absl::StatusOr<StreamInfo> CreateStream(const StreamConfig& config);
+  absl::StatusOr<StreamInfo> UpdateStream(const StreamConfig& config);
+  // The subjects that `filter` matches, each with the number of its messages, page by page.
+  absl::StatusOr<std::map<std::string, std::uint64_t>> GetStreamSubjects(std::string_view stream,
+                                                                         std::string_view filter);
+  // Deletes all messages, or those that `filter` matches, and returns how many there were.
+  absl::StatusOr<std::uint64_t> PurgeStream(std::string_view stream,
+                                            const std::optional<std::string>& filter);
+
+  // The last message on `subject` (STREAM.MSG.GET, answered by the leader); NotFound if there is none.
+  void LastMessageAsync(std::string_view stream, std::string_view subject, Callback<StoredMessage> done);
+  absl::StatusOr<StoredMessage> LastMessage(std::string_view stream, std::string_view subject);
+  // The oldest message that `filter` matches; NotFound if there is none.
+  absl::StatusOr<StoredMessage> FirstMessage(std::string_view stream, std::string_view filter);
+  // Stores a message and returns its sequence. With `expected_last_seq` (of the subject; 0: none yet), fails
+  // with WrongLastSequence (FailedPrecondition) if somebody else wrote meanwhile.
+  absl::StatusOr<std::uint64_t> PublishStored(std::string_view subject, std::string_view payload,
+                                              std::optional<std::uint64_t> expected_last_seq);
+  // Stores a message under an id (Nats-Msg-Id): sent again within the stream's window, it is stored once.
+  // Unavailable with IsNoResponders: no stream stores this subject.
+  void PublishMessageAsync(std::string_view subject, std::string_view payload, std::string_view msg_id,
+                           Callback<PublishAck> done);
+  absl::StatusOr<PublishAck> PublishMessage(std::string_view subject, std::string_view payload,
+                                            std::string_view msg_id);
+
+  // Writes a bucket's record and returns its sequence; puts a delete marker in its place, also if there is
+  // none.
+  absl::StatusOr<std::uint64_t> PutKey(std::string_view bucket, std::string_view key, std::string_view value);
+  absl::Status DeleteStoredKey(std::string_view bucket, std::string_view key);
+
+ private:
+  Connection& connection_;
+  std::chrono::milliseconds timeout_;
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,125 @@
+// Connections over TLS: whom they trust, and that a busy one stays whole.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status_matchers.h"
+#include "endpoint/nats/connection.h"
+#include "tests/support/broker.h"
+#include "tests/support/collector.h"
+#include "tests/support/process.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::SizeIs;
+
+constexpr std::chrono::milliseconds kTimeout = seconds(20);
+
+// Makes `<folder>/<name>.crt` and `.key` for the host "localhost" and 127.0.0.1, signed by itself.
+void MakeCertificate(const std::string& folder, const std::string& name) {
+  MW_ASSERT_OK_AND_ASSIGN(
+      const Finished made,
+      RunProgram(
+          {.argv = {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    fmt::format("{}/{}.key", folder, name), "-out", fmt::format("{}/{}.crt", folder, name)},
+           .environment = {},
+           .directory = {}},
+          kTimeout));
+  ASSERT_EQ(made.exit_code, 0) << made.output;
+}
+
+class ConnectionTlsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    MakeCertificate(folder_, "server");
+    MakeCertificate(folder_, "stranger");
+    const std::string config =
+        fmt::format("tls {{ cert_file: \"{0}/server.crt\", key_file: \"{0}/server.key\" }}", folder_);
+    MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({.config = config}));
+  }
+  ConnectionOptions Options(const std::string& ca) {
+    ConnectionOptions options;
+    options.servers = {fmt::format("tls://localhost:{}", broker_->port())};
+    options.tls.ca_file = fmt::format("{}/{}.crt", folder_, ca);
+    return options;
+  }
+
+  const std::string folder_ = ::testing::TempDir();
+  std::unique_ptr<TestBroker> broker_;
+};
+
+TEST_F(ConnectionTlsTest, TrustedServerIsConnectedTo) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(Options("server")));
+  EXPECT_THAT(connection->Flush(kTimeout), IsOk());
+}
+
+TEST_F(ConnectionTlsTest, UnknownAuthorityIsRefused) {
+  const auto connection = Connection::Open(Options("stranger"));
+  EXPECT_THAT(connection, StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ConnectionTlsTest, CertificateOfAnotherNameIsRefused) {
+  ConnectionOptions options = Options("server");
+  options.tls.server_name = "elsewhere";
+  EXPECT_THAT(Connection::Open(options), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ConnectionTlsTest, ServerNamedByAddressIsCheckedToo) {
+  ConnectionOptions options = Options("server");
+  options.servers = {fmt::format("tls://127.0.0.1:{}", broker_->port())};
+  EXPECT_THAT(Connection::Open(options), IsOk());
+}
+
+TEST_F(ConnectionTlsTest, MissingAuthorityFileIsNamed) {
+  ConnectionOptions options = Options("absent");
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("absent.crt")));
+}
+
+TEST_F(ConnectionTlsTest, PlainConnectionToATlsServerIsRefused) {
+  ConnectionOptions options = Options("server");
+  options.servers = {broker_->url()};
+  EXPECT_THAT(Connection::Open(options), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ConnectionTlsTest, WritingToAKilledServerIsAnErrorNotASignal) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(Options("server")));
+  ASSERT_THAT(broker_->Kill(), IsOk());
+  absl::Status status;
+  while (status.ok()) status = connection->Publish("a", std::string(10'000, 'x'));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
+}
+
+// The library must not read and write one TLS stream at the same time.
+TEST_F(ConnectionTlsTest, ManyLargeMessagesBothWaysArriveWhole) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(Options("server")));
+  MW_ASSERT_OK_AND_ASSIGN(const auto echo, connection->Subscribe("echo", "", [&](const NatsMessage& message) {
+    EXPECT_THAT(connection->Publish(message.reply, message.payload), IsOk());
+  }));
+  ASSERT_THAT(connection->Flush(kTimeout), IsOk());
+  Collector<bool> same;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string payload(static_cast<std::size_t>(50'000 + t), static_cast<char>('a' + t));
+      for (int i = 0; i < 50; ++i) {
+        const absl::StatusOr<NatsMessage> answer = connection->Request("echo", payload, kTimeout);
+        same.Add(answer.ok() && answer->payload == payload);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(same.Await(200), AllOf(SizeIs(200), Each(true)));
+}
+
+}  // namespace
+}  // namespace meshwarden::testing

@@ -1,0 +1,163 @@
+// The part of NatsConnection that keeps it connected.
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/nats/nats_connection.h"
+
+namespace meshwarden {
+
+NatsConnection::TimePoint NatsConnection::OnTick(TimePoint now) {
+  for (const ConnectionEvents::Report& report : events_->TakeReports()) HandleReport(report);
+  TimePoint next;
+  for (const ReplyCallback& done : requests_.TakeExpired(now, next)) {
+    done(absl::DeadlineExceededError("no answer in time; whether the request was carried out is not known"));
+  }
+  return next;
+}
+
+void NatsConnection::OnClosed() {
+  // A request added after this finds the connection away.
+  GoAway("the connection to the server was lost while waiting for the answer");
+  events_->PostLost();
+}
+
+void NatsConnection::GoAway(std::string_view reason) {
+  {
+    MutexLock lock(mutex_);
+    away_ = true;
+  }
+  for (ReplyCallback& done : requests_.TakeAll()) {
+    FailLater(std::move(done), absl::UnavailableError(std::string(reason)));
+  }
+}
+
+void NatsConnection::Supervise() {
+  TellState(true);
+  while (events_->AwaitWork()) Rebuild();
+}
+
+void NatsConnection::HandleReport(const ConnectionEvents::Report& report) {
+  const auto violation = ParsePermissionViolation(report.text);
+  if (!violation.has_value()) {
+    const std::string about =
+        report.subject.empty() ? "" : fmt::format("subscription \"{}\": ", report.subject);
+    return TellError(StatusOfNats(report.status, fmt::format("{}{}", about, report.text)));
+  }
+  const bool publish = violation->operation == PermissionViolation::Operation::kPublish;
+  const std::string denied =
+      fmt::format("the server does not allow this credential to {} \"{}\"{}",
+                  publish ? "publish to" : "subscribe to", violation->subject, violation->cut ? "…" : "");
+  TellError(absl::PermissionDeniedError(denied));
+  if (!publish) return;
+  const auto match = violation->cut ? PendingRequests::Match::kPrefix : PendingRequests::Match::kWhole;
+  for (const ReplyCallback& done : requests_.TakeSubject(violation->subject, match)) {
+    done(absl::PermissionDeniedError(denied));
+  }
+}
+
+void NatsConnection::TellError(const absl::Status& status) {
+  if (options_.on_error != nullptr) options_.on_error(status);
+}
+
+void NatsConnection::TellState(bool is_connected) {
+  if (options_.on_state != nullptr) options_.on_state(is_connected);
+}
+
+// The link's own end is over once this returns: what the loop had to say of it has been said, and is dealt
+// with here.
+std::string NatsConnection::DropLink() {
+  std::shared_ptr<Link> link;
+  {
+    MutexLock lock(mutex_);
+    link = std::move(link_);
+  }
+  if (link == nullptr) return "";
+  link->Close();
+  events_->ClearLost();
+  return link->LastError();
+}
+
+void NatsConnection::Rebuild() {
+  const bool lost = !connected();
+  GoAway("the connection is being replaced; try again shortly");
+  TellState(false);
+  Unbind();
+  const std::string reason = DropLink();
+  if (lost) TellError(absl::UnavailableError(fmt::format("connection lost: {}", reason)));
+  while (events_->AwaitAttempt(last_attempt_ + options_.reconnect_wait)) {
+    events_->BeginAttempt();
+    const absl::Status status = Attempt();
+    if (status.ok()) {
+      last_failure_.clear();
+      TellState(true);
+    }
+    events_->EndAttempt(status);
+    if (status.ok() || absl::IsCancelled(status)) return;
+    // A server that stays away would fill a log with the same line.
+    if (std::string failure = MessageOf(status); failure != last_failure_) {
+      last_failure_ = std::move(failure);
+      TellError(Annotate(status, "reconnect"));
+    }
+  }
+}
+
+absl::Status NatsConnection::Attempt() {
+  MW_RETURN_IF_ERROR(Connect());
+  if (options_.on_bind == nullptr) return absl::OkStatus();
+  bound_ = true;
+  absl::Status status = options_.on_bind(*this);
+  if (status.ok()) return status;
+  GoAway("the connection could not be set up");
+  Unbind();
+  DropLink();
+  return status;
+}
+
+void NatsConnection::Unbind() {
+  if (std::exchange(bound_, false) && options_.on_unbind != nullptr) options_.on_unbind();
+}
+
+absl::Status NatsConnection::Reconnect() { return events_->RequestAttempt(); }
+
+void NatsConnection::ReconnectSoon() { events_->PostRequest(); }
+
+absl::Status NatsConnection::Connect() {
+  last_attempt_ = std::chrono::steady_clock::now();
+  absl::Status status;
+  for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
+    status = ConnectTo(servers_[next_server_]);
+    if (status.ok() || absl::IsCancelled(status)) return status;
+    next_server_ = (next_server_ + 1) % servers_.size();
+  }
+  return status;
+}
+
+absl::Status NatsConnection::ConnectTo(const ServerUrl& url) {
+  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, options_.connect_timeout, cancellation_));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, Link::Connect({.connection = options_,
+                                                                 .url = url,
+                                                                 .inbox_prefix = inbox_prefix_,
+                                                                 .on_error = &ConnectionEvents::OnError,
+                                                                 .on_error_closure = events_key_.closure()},
+                                                                loop_));
+  return Install(std::move(link), std::move(greeting.version));
+}
+
+absl::Status NatsConnection::Install(std::shared_ptr<Link> link, std::string version) {
+  MutexLock lock(mutex_);
+  MW_RETURN_IF_ERROR(replies_->Bind(link->get()));
+  for (const auto& feed : feeds_) MW_RETURN_IF_ERROR(feed->Bind(link->get()));
+  if (!loop_.StartReading()) {
+    return absl::UnavailableError(fmt::format("connection lost at once: {}", link->LastError()));
+  }
+  link_ = std::move(link);
+  server_version_ = std::move(version);
+  away_ = false;
+  return absl::OkStatus();
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,49 @@
+// One connection of the C library, from its making to its end. It is never reconnected: when it is lost, the
+// next Link takes its place.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "endpoint/nats/connection_options.h"
+#include "endpoint/nats/event_loop.h"
+#include "endpoint/nats/nats_handles.h"
+#include "endpoint/nats/server_url.h"
+
+namespace meshwarden {
+
+class Link {
+ public:
+  struct Options {
+    const ConnectionOptions& connection;
+    ServerUrl url;
+    std::string inbox_prefix;
+    natsErrHandler on_error;
+    void* on_error_closure;
+  };
+  // Connects and logs in; blocks for at most the connect time-out. Nothing is read before
+  // loop.StartReading().
+  static absl::StatusOr<std::shared_ptr<Link>> Connect(const Options& options, EventLoop& loop);
+
+  // Close() must have been called, or the loop must still live.
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  natsConnection* get() const { return connection_; }
+
+  // Ends the connection; calls that wait on it return. Not on the loop's thread. Idempotent.
+  void Close();
+  // Why the library closed the connection, in its words or the server's; not to be decided upon.
+  std::string LastError() const;
+
+ private:
+  Link(natsConnection* connection, EventLoop& loop) : connection_(connection), loop_(loop) {}
+  natsConnection* const connection_;
+  EventLoop& loop_;
+  bool closed_ = false;
+};
+
+}  // namespace meshwarden

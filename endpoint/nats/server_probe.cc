@@ -1,0 +1,143 @@
+#include "endpoint/nats/server_probe.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
+
+#include "base/json.h"
+#include "base/status.h"
+
+namespace meshwarden {
+namespace {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+constexpr std::size_t kMaxGreetingBytes = 64 * 1024;
+constexpr JsonLimits kGreetingLimits{.max_bytes = kMaxGreetingBytes, .max_depth = 4, .max_values = 4096};
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+struct AddressDeleter {
+  void operator()(addrinfo* list) const { freeaddrinfo(list); }
+};
+
+std::string TextOfError(int error) { return std::error_code(error, std::generic_category()).message(); }
+
+absl::Status Unreachable(const ServerUrl& url, std::string_view why) {
+  return absl::UnavailableError(fmt::format("server {}: {}", url.Text(), why));
+}
+
+// Waits until `fd` is ready for `events`.
+absl::Status Await(const ServerUrl& url, int fd, short events, TimePoint deadline,
+                   const Cancellation& cancellation) {
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return Unreachable(url, "does not answer; it hangs, or the way to it is blocked");
+    std::array<pollfd, 2> wait{{{fd, events, 0}, {cancellation.descriptor(), POLLIN, 0}}};
+    const int ready = poll(wait.data(), wait.size(), static_cast<int>(left.count()));
+    if (ready < 0 && errno != EINTR) return Unreachable(url, TextOfError(errno));
+    if (ready > 0 && wait[1].revents != 0) return absl::CancelledError("the connection is being closed");
+    if (ready > 0) return absl::OkStatus();
+  }
+}
+
+absl::Status ConnectTo(const ServerUrl& url, const addrinfo& address, int fd, TimePoint deadline,
+                       const Cancellation& cancellation) {
+  if (fd < 0) return Unreachable(url, TextOfError(errno));
+  if (connect(fd, address.ai_addr, address.ai_addrlen) == 0) return absl::OkStatus();
+  if (errno != EINPROGRESS) return Unreachable(url, TextOfError(errno));
+  MW_RETURN_IF_ERROR(Await(url, fd, POLLOUT, deadline, cancellation));
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return Unreachable(url, TextOfError(error));
+  return absl::OkStatus();
+}
+
+// The first line that the server sends, without its end.
+absl::StatusOr<std::string> ReadLine(const ServerUrl& url, int fd, TimePoint deadline,
+                                     const Cancellation& cancellation) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (text.size() < kMaxGreetingBytes) {
+    MW_RETURN_IF_ERROR(Await(url, fd, POLLIN, deadline, cancellation));
+    const ssize_t count = recv(fd, buffer.data(), buffer.size(), 0);
+    if (count == 0) return Unreachable(url, "closed the connection without a word");
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (count < 0) return Unreachable(url, TextOfError(errno));
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (const auto end = text.find('\r'); end != std::string::npos) return text.substr(0, end);
+  }
+  return absl::FailedPreconditionError(fmt::format("server {}: its greeting is too long", url.Text()));
+}
+
+absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_view line) {
+  constexpr std::string_view kInfo = "INFO ";
+  const absl::Status no_nats = absl::FailedPreconditionError(
+      fmt::format("server {}: what answers there is no NATS server; check host and port", url.Text()));
+  if (!line.starts_with(kInfo)) return no_nats;
+  const absl::StatusOr<Json> info = ParseJsonObject(line.substr(kInfo.size()), kGreetingLimits);
+  if (!info.ok()) return no_nats;
+  const absl::StatusOr<std::string> version = RequiredString(*info, "version");
+  if (!version.ok()) return no_nats;
+  return ServerGreeting{.version = version->substr(0, 64)};
+}
+
+}  // namespace
+
+Cancellation::Cancellation() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (event_ < 0) std::abort();
+}
+
+Cancellation::~Cancellation() { close(event_); }
+
+void Cancellation::Cancel() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
+                                           const Cancellation& cancellation) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
+  if (error != 0) return Unreachable(url, gai_strerror(error));
+  const std::unique_ptr<addrinfo, AddressDeleter> addresses(found);
+  absl::Status status = Unreachable(url, "has no address");
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    const Descriptor fd(socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    status = ConnectTo(url, *address, fd.get(), deadline, cancellation);
+    if (!status.ok()) continue;
+    MW_ASSIGN_OR_RETURN(const std::string line, ReadLine(url, fd.get(), deadline, cancellation));
+    return ParseGreeting(url, line);
+  }
+  return status;
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,42 @@
+// A look at a server before the library connects to it.
+//
+// The library's connect can't be called off, does not tell the server's version, and is the place where a
+// server that accepts and then says nothing would hold a thread. So the first line that every NATS server
+// sends is read here first, under a deadline, and given up at once when asked to.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <string>
+
+#include "endpoint/nats/server_url.h"
+
+namespace meshwarden {
+
+// Makes probes stop waiting, for good. Thread-safe.
+class Cancellation {
+ public:
+  Cancellation();
+  ~Cancellation();
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+
+  void Cancel();
+  // Becomes readable once cancelled.
+  int descriptor() const { return event_; }
+
+ private:
+  const int event_;
+};
+
+struct ServerGreeting {
+  std::string version;  // "2.10.27"
+};
+
+// Unavailable: no connection, or no greeting within `timeout`; FailedPrecondition: what answers is no NATS
+// server; Cancelled.
+absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
+                                           const Cancellation& cancellation);
+
+}  // namespace meshwarden

@@ -1,0 +1,62 @@
+// Messages on one subject, handed to one handler, over whatever library connection there is just now.
+//
+// A SubscriptionFeed outlives the library connections: each new one is bound in turn. The handler is called
+// for one message at a time, also while an older connection's last message is still being handled; and once
+// End() has returned it is not running and will not run. Thread-safe.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/mutex.h"
+#include "endpoint/nats/callback_registry.h"
+#include "endpoint/nats/nats_handles.h"
+
+namespace meshwarden {
+
+class SubscriptionFeed {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  using Handler = std::function<void(natsMsg&)>;
+
+  // With a `queue`, a member of that queue group.
+  static std::shared_ptr<SubscriptionFeed> Make(std::string subject, std::string queue, Handler handler);
+
+  // Subscribes on `connection`, in place of the connection bound before.
+  absl::Status Bind(natsConnection* connection);
+
+  // Asks the server to send no more; what has been received is still handled.
+  void StartDrain();
+  // Waits until everything received has been handled; false if `deadline` came first.
+  bool AwaitDrained(TimePoint deadline);
+
+  // Ends delivery. Waits for a call of the handler in progress, unless called by that handler.
+  void End();
+
+ private:
+  SubscriptionFeed(std::string subject, std::string queue, Handler handler);
+  static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure);
+  static void OnComplete(void* closure);
+  void Handle(natsMsg& message);
+
+  // Constant after Make.
+  const std::string subject_;
+  const std::string queue_;
+  const Handler handler_;
+  std::unique_ptr<CallbackKey> key_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  UniqueNatsSubscription subscription_ MW_GUARDED_BY(mutex_);
+  int unfinished_ MW_GUARDED_BY(mutex_) = 0;  // library subscriptions that may still deliver
+  bool ended_ MW_GUARDED_BY(mutex_) = false;
+  bool handling_ MW_GUARDED_BY(mutex_) = false;
+  std::thread::id handling_thread_ MW_GUARDED_BY(mutex_);
+};
+
+}  // namespace meshwarden

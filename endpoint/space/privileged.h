@@ -1,0 +1,63 @@
+// What only a trusted party may do to a space: make its streams, make agents' durables, move chat filters,
+// clear history, write the channel registry.
+//
+// Filters are built here from channel names, never from subjects that a caller supplies. Blocking forms for
+// launchers and tools; the asynchronous move is for the manager. Thread-safe.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "endpoint/jetstream/jetstream_api.h"
+#include "proto/registry.h"
+
+namespace meshwarden {
+
+class Privileged {
+ public:
+  // `api` must outlive this object.
+  Privileged(JetStreamApi& api, std::string space);
+
+  // Makes the streams and buckets that are missing. One that is there with another configuration is an error
+  // that names the field, and is left alone.
+  absl::Status CreateSpaceStreams(int replicas);
+
+  // InvalidArgument for an id or a role that is not one token of [A-Za-z0-9_-].
+  // Makes `chat_<id>` reading `channels`. If it is there, it is left as it is, cursor and filter included,
+  // and returned.
+  absl::StatusOr<ConsumerInfo> ProvisionChatDurable(std::string_view id,
+                                                    std::span<const std::string> channels);
+  absl::StatusOr<ConsumerInfo> ProvisionDmInbox(std::string_view id);
+  absl::StatusOr<ConsumerInfo> ProvisionTaskQueue(std::string_view role);
+
+  // Moves the filter of `chat_<id>` to `channels`. `done` gets OK only after the broker has confirmed exactly
+  // these filters. NotFound: there is no such durable. DeadlineExceeded or Unavailable: the outcome was not
+  // known and reading back did not show the new filter in time.
+  void SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,
+                          std::function<void(absl::Status)> done);
+  absl::Status SetChatFilterFor(std::string_view id, std::span<const std::string> channels);
+
+  // Deletes the stored messages of all channels, or of one (or of all that a pattern matches), and returns
+  // how many there were. InvalidArgument for a channel that is not strict.
+  absl::StatusOr<std::uint64_t> ClearHistory();
+  absl::StatusOr<std::uint64_t> ClearChannel(std::string_view channel);
+
+  // The channel registry. InvalidArgument for a channel that is not strict and concrete, and for a record
+  // that a reader would refuse. Removing one that is not there is fine.
+  absl::Status SetChannelConfig(std::string_view channel, const ChannelConfig& config);
+  absl::Status RemoveChannelConfig(std::string_view channel);
+  absl::Status SetChannelDefaults(const ChannelDefaults& defaults);
+
+ private:
+  JetStreamApi& api_;
+  std::string space_;
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,226 @@
+#include "manager/daemon/daemon.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/space/control.h"
+#include "manager/process/default_server.h"
+#include "proto/identity/nkey.h"
+#include "proto/names.h"
+#include "provisioning/agent_record.h"
+#include "provisioning/server_version.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::chrono::milliseconds kConnectTimeout{5'000};
+constexpr std::chrono::milliseconds kFlushTimeout{2'000};
+constexpr std::chrono::milliseconds kDrainTimeout{1'000};
+// Connections that move filters, whatever the number of agents.
+constexpr int kMovers = 4;
+// A move may take two of these: the update, and reading back after it went unanswered.
+constexpr std::chrono::milliseconds kApiTimeout{1'500};
+// Clients wait five seconds for an answer.
+constexpr std::chrono::milliseconds kAnswerWithin{4'400};
+
+constexpr char kNoRecords[] =
+    "the space has no bucket for agents' records, so only pinned agents are known; run meshwarden space "
+    "setup";
+
+absl::Status CannotConnect(const absl::Status& status, const std::string& credentials) {
+  return Annotate(status, fmt::format("cannot connect with {} ({})", credentials,
+                                      absl::IsPermissionDenied(status)
+                                          ? "is it of the account that this server knows, and not expired?"
+                                          : "is nats-server running, and does `servers` name it?"));
+}
+
+// Reads records for a directory. What cannot have a record has none, which is an answer; a connection that is
+// away has no answer.
+class RecordReader {
+ public:
+  RecordReader(Connection& mover, JetStreamApi& api, std::string space, Log& log)
+      : mover_(mover), api_(api), space_(std::move(space)), log_(log) {}
+
+  void Read(const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done) const {
+    const absl::Status valid = PublicNkey::ParseAs(NkeyKind::kUser, id).status();
+    if (!valid.ok()) {
+      return done(absl::NotFoundError(MessageOf(valid)));
+    }
+    ReadAgentRecordAsync(api_, space_, id,
+                         [this, done = std::move(done)](absl::StatusOr<AgentRecord> record) {
+                           done(Interpret(std::move(record)));
+                         });
+  }
+
+ private:
+  absl::StatusOr<AgentRecord> Interpret(absl::StatusOr<AgentRecord> record) const {
+    if (!absl::IsFailedPrecondition(record.status())) {
+      return record;
+    }
+    if (!mover_.connected()) {
+      return absl::UnavailableError(MessageOf(record.status()));
+    }
+    log_.Write(LogLevel::kError, kNoRecords, {{"space", space_}});
+    return absl::NotFoundError(kNoRecords);
+  }
+
+  Connection& mover_;
+  JetStreamApi& api_;
+  const std::string space_;
+  Log& log_;
+};
+
+}  // namespace
+
+Daemon::Daemon(const Config& config, const Material& material, Log& log)
+    : config_(config),
+      material_(material),
+      log_(log),
+      deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
+      keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
+      queue_(config.limits) {}
+
+Daemon::~Daemon() { Stop(std::chrono::milliseconds(0)); }
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const Material& material,
+                                                      Log& log) {
+  std::unique_ptr<Daemon> daemon(new Daemon(config, material, log));
+  MW_RETURN_IF_ERROR(daemon->Connect());
+  MW_RETURN_IF_ERROR(daemon->CheckServer());
+  MW_RETURN_IF_ERROR(daemon->CheckRecords());
+  MW_RETURN_IF_ERROR(daemon->Serve());
+  daemon->keeper_->Start(*daemon->apis_.back());
+  log.Write(LogLevel::kInfo, "ready",
+            {{"space", config.space},
+             {"server", daemon->responder_->server_version()},
+             {"id", daemon->responder_->id()},
+             {"agents", static_cast<std::int64_t>(material.policy->size())},
+             {"policy", material.policy->revision()}});
+  return daemon;
+}
+
+ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const {
+  ConnectionOptions options;
+  options.servers = config_.servers;
+  if (options.servers.empty()) {
+    options.servers.emplace_back(kDefaultServer);
+  }
+  options.name = fmt::format("meshwardend {} {}", config_.space, role);
+  options.creds = std::move(creds);
+  options.tls = config_.tls;
+  options.connect_timeout = kConnectTimeout;
+  options.on_state = [&log = log_, role](bool connected) {
+    log.Write(connected ? LogLevel::kInfo : LogLevel::kWarn, connected ? "connected" : "connection lost",
+              {{"connection", role}});
+  };
+  options.on_error = [&log = log_, role](const absl::Status& status) {
+    const std::string message = MessageOf(status);
+    log.Write(LogLevel::kWarn, "the server reports", {{"connection", role}, {"error", message}});
+  };
+  return options;
+}
+
+ConnectionOptions Daemon::MoverOptions() const {
+  ConnectionOptions options = OptionsFor("mover", material_.mover);
+  options.on_state = [told = std::move(options.on_state), &keeper = *keeper_](bool connected) {
+    told(connected);
+    // The broker may have been restarted, with less in its store than it had.
+    if (connected) keeper.LookSoon();
+  };
+  return options;
+}
+
+absl::Status Daemon::Connect() {
+  absl::StatusOr<std::unique_ptr<Connection>> responder =
+      Connection::Open(OptionsFor("responder", material_.responder));
+  if (!responder.ok()) {
+    return CannotConnect(responder.status(), config_.credentials);
+  }
+  responder_ = *std::move(responder);
+  for (int i = 0; i < kMovers; ++i) {
+    absl::StatusOr<std::unique_ptr<Connection>> mover = Connection::Open(MoverOptions());
+    if (!mover.ok()) {
+      return CannotConnect(mover.status(), config_.mover_credentials);
+    }
+    movers_.push_back(*std::move(mover));
+    apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::CheckServer() {
+  const ServerVersionCheck check = CheckServerVersion(movers_.front()->server_version());
+  if (check.verdict == ServerVersionVerdict::kTooOld) {
+    return absl::FailedPreconditionError(check.message);
+  }
+  if (check.verdict == ServerVersionVerdict::kOutdated) {
+    log_.Write(LogLevel::kWarn, check.message);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::CheckRecords() {
+  const absl::Status read = ReadAgentRecord(*apis_.front(), config_.space, movers_.front()->id()).status();
+  if (absl::IsFailedPrecondition(read)) {
+    log_.Write(LogLevel::kWarn, kNoRecords, {{"space", config_.space}});
+    return absl::OkStatus();
+  }
+  if (read.ok() || absl::IsNotFound(read)) {
+    return absl::OkStatus();
+  }
+  return Annotate(read,
+                  "cannot read agent records; is JetStream enabled, and is mover_credentials of this space?");
+}
+
+absl::Status Daemon::Serve() {
+  std::vector<JetStreamApi*> apis;
+  for (const auto& api : apis_) {
+    apis.push_back(api.get());
+  }
+  filters_ = std::make_unique<BrokerChatFilters>(apis, config_.space);
+  const auto records =
+      std::make_shared<const RecordReader>(*movers_.front(), *apis_.front(), config_.space, log_);
+  directory_ = std::make_unique<AgentDirectory>(
+      material_.policy,
+      [records](const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done) {
+        records->Read(id, std::move(done));
+      },
+      AgentDirectory::Options{});
+  service_ = std::make_unique<SelfService>(SelfService::Parts{.directory = *directory_,
+                                                              .queue = queue_,
+                                                              .filters = *filters_,
+                                                              .deadlines = *deadlines_,
+                                                              .log = log_});
+  MW_ASSIGN_OR_RETURN(subscription_,
+                      ServeControl(*responder_, config_.space, kSelfService,
+                                   [&service = *service_](ControlCall call, ControlResponder respond) {
+                                     service.Handle(std::move(call), std::move(respond));
+                                   }));
+  // Once this has been answered, the server delivers to us.
+  return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
+}
+
+bool Daemon::Stop(std::chrono::milliseconds timeout) {
+  // Requests that still arrive are told so; when the responder closes, the server knows and sends no more.
+  queue_.Close();
+  const bool finished = queue_.WaitUntilIdle(timeout);
+  // While its connection lives, so that no queue stays deleted.
+  keeper_->Stop();
+  // What is still under way ends with an error as the mover closes, and its answer goes out before the
+  // responder does.
+  for (const auto& mover : movers_) {
+    static_cast<void>(mover->Drain(kDrainTimeout));
+  }
+  if (responder_ != nullptr) {
+    static_cast<void>(responder_->Drain(kDrainTimeout));
+  }
+  subscription_.reset();
+  deadlines_.reset();
+  return finished;
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,74 @@
+// The running manager: its connections, and the services that it answers.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/connection.h"
+#include "manager/daemon/config.h"
+#include "manager/daemon/material.h"
+#include "manager/process/log.h"
+#include "manager/service/agent_directory.h"
+#include "manager/service/agent_queue.h"
+#include "manager/service/chat_filters.h"
+#include "manager/service/deadline_watch.h"
+#include "manager/service/queue_keeper.h"
+#include "manager/service/self_service.h"
+
+namespace meshwarden {
+
+// One connection hears requests and publishes to inboxes; others move filters, look after role queues and
+// read records, and answer nobody. Whoever sends a request can thereby never steer one that may change
+// something.
+class Daemon {
+ public:
+  // Connects, checks what it finds, and answers requests from then on. Unavailable, PermissionDenied or
+  // FailedPrecondition say why it cannot and what to do. `log` must outlive the daemon.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config, const Material& material,
+                                                       Log& log);
+
+  // Stops as Stop(0) if that has not been done.
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Refuses further requests, lets those under way end for at most `timeout`, sends the answers and closes.
+  // False if some had to be cut short; they were answered with an error. Idempotent.
+  bool Stop(std::chrono::milliseconds timeout);
+
+ private:
+  Daemon(const Config& config, const Material& material, Log& log);
+
+  ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const;
+  ConnectionOptions MoverOptions() const;
+  absl::Status Connect();
+  absl::Status CheckServer();
+  // Reads a record that cannot exist: answered only if the mover's rights and the space are as they must be.
+  absl::Status CheckRecords();
+  absl::Status Serve();
+
+  // Constant after construction.
+  const Config config_;
+  const Material material_;
+  Log& log_;
+
+  // What has threads comes first, since the rest lives on them; Stop() ends it before anything is destroyed.
+  std::unique_ptr<DeadlineWatch> deadlines_;
+  std::unique_ptr<QueueKeeper> keeper_;
+  std::unique_ptr<Connection> responder_;
+  // Several, because a server carries out the API requests of one connection one after the other.
+  std::vector<std::unique_ptr<Connection>> movers_;
+  std::vector<std::unique_ptr<JetStreamApi>> apis_;  // one on each mover
+  std::unique_ptr<ChatFilters> filters_;
+  std::unique_ptr<AgentDirectory> directory_;
+  AgentQueue queue_;
+  std::unique_ptr<SelfService> service_;
+  std::unique_ptr<Subscription> subscription_;
+};
+
+}  // namespace meshwarden

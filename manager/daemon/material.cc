@@ -1,0 +1,131 @@
+#include "manager/daemon/material.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/private_file.h"
+#include "base/status.h"
+#include "policy/loader.h"
+#include "provisioning/credential.h"
+#include "provisioning/mint.h"
+#include "provisioning/profiles.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::chrono::hours kExpiresSoon{24};
+
+// Loads one thing after the other and notes what is wrong.
+class Loading {
+ public:
+  Loading(const Config& config, SystemTime now) : config_(config), now_(now) {}
+
+  std::shared_ptr<const Creds> LoadCreds(const std::string& path, std::string_view key, Profile profile) {
+    absl::StatusOr<Creds> creds = Creds::Load(path);
+    if (!creds.ok()) {
+      Note(Annotate(creds.status(), key));
+      return nullptr;
+    }
+    const absl::StatusOr<CredentialView> view = ViewCredential(creds->decoded());
+    const absl::Status fits =
+        view.ok() ? CheckCredential(*view, profile, config_.space, now_) : view.status();
+    if (!fits.ok()) {
+      Note(Annotate(fits, fmt::format("{}: {}", key, path)));
+      return nullptr;
+    }
+    WarnAbout(*view, path, profile);
+    return std::make_shared<const Creds>(*std::move(creds));
+  }
+
+  std::shared_ptr<const Policy> LoadPolicyFile() {
+    PolicyLoadResult loaded = LoadPolicy(config_.policy);
+    if (!loaded.ok()) {
+      Note(loaded.ToStatus());
+      return nullptr;
+    }
+    if (loaded.policy->space() != config_.space) {
+      Note(absl::InvalidArgumentError(
+          fmt::format("{}: the policy is of space \"{}\", the configuration of \"{}\"; "
+                      "make them the same",
+                      config_.policy, loaded.policy->space(), config_.space)));
+    }
+    return std::move(loaded.policy);
+  }
+
+  void CheckIssuer() {
+    if (config_.issuer.empty()) {
+      return;
+    }
+    const absl::StatusOr<Issuer> issuer = Issuer::Load(config_.issuer);
+    if (!issuer.ok()) {
+      Note(Annotate(issuer.status(), "issuer"));
+    } else if (issuer->space() != config_.space) {
+      Note(absl::InvalidArgumentError(
+          fmt::format("{}: the issuer is of space \"{}\", the configuration of \"{}\"", config_.issuer,
+                      issuer->space(), config_.space)));
+    }
+    WarnIfOpen(config_.issuer);
+  }
+
+  void CheckThatTheyDiffer(const Material& material) {
+    if (material.responder != nullptr && material.mover != nullptr &&
+        material.responder->id() == material.mover->id()) {
+      warnings.emplace_back(
+          "credentials and mover_credentials are of one identity; a separate mover keeps whoever sends "
+          "requests "
+          "from reaching JetStream through their reply subjects");
+    }
+  }
+
+  void Note(const absl::Status& status) { problems.push_back(MessageOf(status)); }
+
+  std::vector<std::string> problems;
+  std::vector<std::string> warnings;
+
+ private:
+  void WarnAbout(const CredentialView& view, const std::string& path, Profile profile) {
+    if (IsUnrestricted(view)) {
+      warnings.push_back(
+          fmt::format("{} may do anything in the space; mint one with meshwarden creds mint "
+                      "--profile {}",
+                      path, NameOf(profile)));
+    }
+    if (view.expires.has_value() && *view.expires - now_ < kExpiresSoon) {
+      warnings.push_back(fmt::format("{} expires within a day; mint a new one in time", path));
+    }
+    WarnIfOpen(path);
+  }
+
+  void WarnIfOpen(const std::string& path) {
+    if (std::optional<std::string> warning = WarnIfOpenToOthers(path)) {
+      warnings.push_back(*std::move(warning));
+    }
+  }
+
+  const Config& config_;
+  const SystemTime now_;
+};
+
+}  // namespace
+
+absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock) {
+  MW_RETURN_IF_ERROR(CheckComplete(config));
+  Loading loading(config, clock.Now());
+  Material material;
+  material.responder = loading.LoadCreds(config.credentials, "credentials", Profile::kResponder);
+  material.mover = loading.LoadCreds(config.mover_credentials, "mover_credentials", Profile::kMover);
+  material.policy = loading.LoadPolicyFile();
+  loading.CheckIssuer();
+  loading.CheckThatTheyDiffer(material);
+  if (!loading.problems.empty()) {
+    return absl::InvalidArgumentError(fmt::format("{}", fmt::join(loading.problems, "\n")));
+  }
+  material.warnings = std::move(loading.warnings);
+  return material;
+}
+
+}  // namespace meshwarden

@@ -1,0 +1,30 @@
+// What the daemon needs before it may start: its policy and its two credentials, all checked together.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "manager/daemon/config.h"
+#include "policy/policy.h"
+#include "proto/identity/creds.h"
+
+namespace meshwarden {
+
+struct Material {
+  std::shared_ptr<const Policy> policy;
+  std::shared_ptr<const Creds> responder;  // answers requests
+  std::shared_ptr<const Creds> mover;      // moves filters
+  std::vector<std::string> warnings;       // what works, but should not stay so
+};
+
+// Loads and checks everything that can be checked without a broker: the configuration is complete, the files
+// are there, the credentials are whole, of this space, not expired, and fit for their use, the policy has no
+// error and is of this space, the issuer (if named) is of this space. InvalidArgument lists everything that
+// is wrong, one line or paragraph each.
+absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock);
+
+}  // namespace meshwarden

@@ -1,0 +1,85 @@
+#include "manager/daemon/material.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status_matchers.h"
+#include "provisioning/space.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Permissions = std::filesystem::perms;
+
+// A space on disk with a configuration that fits it; each test spoils one thing.
+class MaterialTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ =
+        ::testing::TempDir() + "material_" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    SpaceInitOptions options{.space = "main", .directory = directory_, .server = {}};
+    ASSERT_TRUE(InitSpace(options, Clock::System()).ok());
+    config_.space = "main";
+    config_.credentials = directory_ + "/creds/manager.creds";
+    config_.mover_credentials = directory_ + "/creds/mover.creds";
+    config_.issuer = directory_ + "/issuer.json";
+    config_.policy = directory_ + "/policy.yaml";
+    WritePolicy("main");
+  }
+  void WritePolicy(const std::string& space) const {
+    std::ofstream(config_.policy) << "version: 1\nspace: " << space
+                                  << "\nagents:\n  planner:\n    subscribe: [general]\n";
+  }
+  absl::StatusOr<Material> Load() const { return LoadMaterial(config_, Clock::System()); }
+
+  std::string directory_;
+  Config config_;
+};
+
+TEST_F(MaterialTest, WhatSpaceInitMakesIsFine) {
+  MW_ASSERT_OK_AND_ASSIGN(const Material material, Load());
+  EXPECT_EQ(material.policy->size(), 1U);
+  EXPECT_NE(material.responder->id(), material.mover->id());
+  EXPECT_THAT(material.warnings, IsEmpty());
+}
+
+TEST_F(MaterialTest, EverythingThatIsWrongIsToldInOneRun) {
+  std::swap(config_.credentials, config_.mover_credentials);
+  config_.issuer = "/nowhere/issuer.json";
+  WritePolicy("other");
+  EXPECT_THAT(Load(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("no credential of profile manager"),
+                             HasSubstr("no credential of profile mover"), HasSubstr("/nowhere/issuer.json"),
+                             HasSubstr("the policy is of space \"other\", the configuration of \"main\""))));
+}
+
+TEST_F(MaterialTest, AnIncompleteConfigurationIsNamedFirst) {
+  config_.credentials.clear();
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lacks credentials")));
+}
+
+TEST_F(MaterialTest, AnErrorInThePolicyIsToldWithItsPlace) {
+  std::ofstream(config_.policy) << "version: 1\nspace: main\nagent: {}\n";
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("policy.yaml:3:1: ")));
+}
+
+TEST_F(MaterialTest, ACredsFileOpenToOthersIsWarnedOf) {
+  std::filesystem::permissions(config_.mover_credentials, Permissions::owner_read | Permissions::group_read);
+  MW_ASSERT_OK_AND_ASSIGN(const Material material, Load());
+  EXPECT_THAT(material.warnings, ElementsAre(AllOf(HasSubstr("mover.creds"), HasSubstr("chmod 600"))));
+}
+
+}  // namespace
+}  // namespace meshwarden

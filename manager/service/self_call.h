@@ -1,0 +1,75 @@
+// One request to the service `self`, from its arrival to its one answer.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "endpoint/space/control.h"
+#include "manager/process/log.h"
+#include "manager/service/deadline_watch.h"
+#include "policy/policy.h"
+
+namespace meshwarden {
+
+// How a request ended, for the log.
+enum class Outcome {
+  kGranted,
+  kRefused,  // by a rule; asking again will not help
+  kFailed,   // by circumstances; asking again may help
+};
+
+// What a caller is told when the broker stays silent: before anything was begun, and after.
+std::string NotBegunText(std::string_view op);
+std::string UnconfirmedText(std::string_view op);
+
+// Answers exactly once and writes the decision to the log, whoever comes first: the work, or the deadline.
+// Thread-safe, apart from what the constructor sets.
+class SelfCall final : public Expirable {
+ public:
+  struct Request {
+    std::string op;
+    std::string sender;
+    std::vector<std::string> channels;  // of setChannels; else empty
+  };
+  // `policy` and `log` must outlive the call.
+  SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log);
+
+  const std::string& op() const { return request_.op; }
+  const std::string& sender() const { return request_.sender; }
+  const std::vector<std::string>& channels() const { return request_.channels; }
+
+  // Whom the policy takes the sender for; for the log.
+  void SetAgent(const AgentPolicy& agent) { agent_ = &agent; }
+
+  // Claims the request for something that changes the broker's state. False if it has been answered already:
+  // then nothing may be changed any more on its behalf.
+  bool BeginChange();
+  bool answered() const { return state_ == State::kAnswered; }
+
+  // Answers, unless that has been done: then the outcome is only logged, as a late one.
+  void Succeed(Json data);
+  void Fail(Outcome outcome, std::string_view code, std::string error);
+
+  // Answers that the broker did not confirm in time.
+  void Expire() override;
+
+ private:
+  enum class State { kWaiting, kChanging, kAnswered };
+
+  void Answer(Outcome outcome, const ControlReply& reply);
+  void Send(Outcome outcome, const ControlReply& reply) const;
+  void WriteDecision(std::string_view message, Outcome outcome, const ControlReply& reply) const;
+
+  const Request request_;
+  const ControlResponder respond_;
+  const Policy& policy_;
+  Log& log_;
+  const std::chrono::steady_clock::time_point arrived_ = std::chrono::steady_clock::now();
+  std::atomic<State> state_ = State::kWaiting;
+  std::atomic<const AgentPolicy*> agent_ = nullptr;
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,197 @@
+#include "provisioning/credential.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "proto/channel_pattern.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+#include "proto/token.h"
+
+namespace meshwarden {
+namespace {
+
+constexpr std::array kFixedProfiles = {Profile::kObserver,  Profile::kAdmin, Profile::kSetup,
+                                       Profile::kResponder, Profile::kMover, Profile::kLauncher};
+
+std::vector<std::string> StringsAt(const Json& object, const char* key) {
+  std::vector<std::string> strings;
+  const auto found = object.find(key);
+  if (found != object.end() && found->is_array()) {
+    for (const Json& item : *found) {
+      if (const auto* text = item.get_ptr<const std::string*>()) {
+        strings.push_back(*text);
+      }
+    }
+  }
+  return strings;
+}
+
+std::string StringAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Absent rules, and rules that allow and deny nothing, mean unrestricted.
+std::optional<SubjectRules> RulesAt(const Json& nats, const char* key) {
+  const auto found = nats.find(key);
+  if (found == nats.end() || !found->is_object()) {
+    return std::nullopt;
+  }
+  SubjectRules rules{.allow = StringsAt(*found, "allow"), .deny = StringsAt(*found, "deny")};
+  if (rules.allow.empty() && rules.deny.empty()) {
+    return std::nullopt;
+  }
+  return rules;
+}
+
+// The space in "cotal.<space>.…" and in "….CHAT_<space>…", the two forms in which profiles name it.
+std::optional<std::string> SpaceIn(std::string_view subject) {
+  std::string_view space;
+  if (subject.starts_with("cotal.")) {
+    space = subject.substr(6);
+  } else if (const std::size_t stream = subject.find(".CHAT_"); stream != std::string_view::npos) {
+    space = subject.substr(stream + 6);
+  }
+  space = space.substr(0, space.find('.'));
+  return IsSafeToken(space) ? std::optional<std::string>(space) : std::nullopt;
+}
+
+std::optional<std::string> OnlySpaceOf(const Permissions& permissions) {
+  std::set<std::string> spaces;
+  for (const auto& rules : {permissions.publish, permissions.subscribe}) {
+    if (!rules.has_value()) continue;
+    for (const std::string& subject : rules->allow) {
+      if (std::optional<std::string> space = SpaceIn(subject)) {
+        spaces.insert(*std::move(space));
+      }
+    }
+  }
+  return spaces.size() == 1 ? std::optional(*spaces.begin()) : std::nullopt;
+}
+
+bool SameRules(const std::optional<SubjectRules>& a, const std::optional<SubjectRules>& b) {
+  return a.has_value() == b.has_value() && (!a || (a->allow == b->allow && a->deny == b->deny));
+}
+
+bool LooksLikeAgent(const CredentialView& credential) {
+  if (!credential.permissions.publish || !credential.permissions.subscribe) {
+    return false;
+  }
+  const std::vector<std::string>& publish = credential.permissions.publish->allow;
+  const std::string self = ControlSubject(*credential.space, kSelfService, credential.id);
+  return std::find(publish.begin(), publish.end(), self) != publish.end() &&
+         credential.permissions.subscribe->allow == std::vector{InboxPrefix(credential.id) + ".>"};
+}
+
+std::optional<Profile> ProfileOf(const CredentialView& credential) {
+  if (IsUnrestricted(credential)) {
+    return Profile::kUnrestricted;
+  }
+  if (!credential.space.has_value()) {
+    return std::nullopt;
+  }
+  ProfileOptions options;
+  options.space = *credential.space;
+  options.id = credential.id;
+  for (const Profile profile : kFixedProfiles) {
+    const absl::StatusOr<Permissions> expected = PermissionsOf(profile, options);
+    if (expected.ok() && SameRules(expected->publish, credential.permissions.publish) &&
+        SameRules(expected->subscribe, credential.permissions.subscribe)) {
+      return profile;
+    }
+  }
+  return LooksLikeAgent(credential) ? std::optional(Profile::kAgent) : std::nullopt;
+}
+
+// Whether `rules` let all of `subject` through. A permission to subscribe may name a queue group after a
+// space; it is part of what has to match.
+bool Grants(const std::optional<SubjectRules>& rules, const std::string& subject) {
+  if (!rules.has_value()) {
+    return true;
+  }
+  const auto covers = [&subject](const std::string& pattern) {
+    return pattern == subject || PatternCovers(pattern, subject.substr(0, subject.find(' ')));
+  };
+  return std::any_of(rules->allow.begin(), rules->allow.end(), covers) &&
+         std::none_of(rules->deny.begin(), rules->deny.end(), covers);
+}
+
+absl::Status CheckRights(const std::optional<SubjectRules>& have, const std::optional<SubjectRules>& need,
+                         std::string_view verb) {
+  if (!need.has_value()) {
+    return absl::OkStatus();
+  }
+  for (const std::string& subject : need->allow) {
+    if (!Grants(have, subject)) {
+      return absl::FailedPreconditionError(fmt::format("it may not {} {}", verb, subject));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsUnrestricted(const CredentialView& credential) {
+  return !credential.permissions.publish.has_value() && !credential.permissions.subscribe.has_value();
+}
+
+absl::StatusOr<CredentialView> ViewCredential(const DecodedJwt& jwt) {
+  const Json& nats = jwt.claims.nats;
+  if (!nats.is_object() || StringAt(nats, "type") != "user") {
+    return absl::InvalidArgumentError(
+        "the JWT is not a user's; take a creds file that space init, provision or creds mint wrote");
+  }
+  CredentialView view{.id = jwt.claims.subject,
+                      .name = jwt.claims.name,
+                      .account = StringAt(nats, "issuer_account"),
+                      .issuer = jwt.issuer,
+                      .issued_at = jwt.issued_at,
+                      .expires = jwt.claims.expires,
+                      .permissions = {.publish = RulesAt(nats, "pub"), .subscribe = RulesAt(nats, "sub")},
+                      .space = std::nullopt,
+                      .profile = std::nullopt};
+  if (view.account.empty()) {
+    view.account = jwt.issuer;  // signed by the account itself
+  }
+  view.space = OnlySpaceOf(view.permissions);
+  view.profile = ProfileOf(view);
+  return view;
+}
+
+absl::Status CheckCredential(const CredentialView& credential, Profile profile, std::string_view space,
+                             SystemTime now) {
+  if (credential.expires.has_value() && *credential.expires <= now) {
+    return absl::FailedPreconditionError("it has expired; mint a new one with meshwarden creds mint");
+  }
+  ProfileOptions options;
+  options.space = space;
+  options.id = credential.id;
+  MW_ASSIGN_OR_RETURN(const Permissions need, PermissionsOf(profile, options));
+  absl::Status rights = CheckRights(credential.permissions.publish, need.publish, "publish to");
+  if (rights.ok()) {
+    rights = CheckRights(credential.permissions.subscribe, need.subscribe, "subscribe to");
+  }
+  if (rights.ok()) {
+    return rights;
+  }
+  return absl::FailedPreconditionError(
+      fmt::format("{}, so it is no credential of profile {} for space {}{}; name the right file, or mint one "
+                  "with meshwarden creds mint --profile {}",
+                  MessageOf(rights), NameOf(profile), space,
+                  credential.profile.has_value()
+                      ? fmt::format(" (it looks like profile {}{})", NameOf(*credential.profile),
+                                    credential.space ? fmt::format(" of space {}", *credential.space) : "")
+                      : "",
+                  NameOf(profile)));
+}
+
+}  // namespace meshwarden
