@@ -6,60 +6,69 @@ failed=0
 outermost=0
 [ -n "${MESHWARDEN_FAILURES:-}" ] || { outermost=1; MESHWARDEN_FAILURES=$(mktemp); export MESHWARDEN_FAILURES; }
 
-# note_failure NAME [LOG]: remembers it, with what the test log tells of the first failed cases: enough to
+# note_failure NAME [FOLDER]: remembers it, with what the test logs there tell of the first failed cases: enough to
 # work with where the log itself is gone.
 note_failure() {
   echo "FAILED: $1" | tee -a "$MESHWARDEN_FAILURES" >&2
   [ -z "${2:-}" ] || failure_details "$2" 2>/dev/null >>"$MESHWARDEN_FAILURES"
 }
 
-# The failures in the log $1, each with the lines that follow it.
+# The failures in the logs under the folder $1, each with the lines that follow it.
 failure_details() {
-  awk '/: Failure$|Sanitizer: / { left = 12 }
+  find -L "$1" -name test.log -exec cat {} + | awk '/: Failure$|Sanitizer: / { left = 12 }
        /^\[  (FAILED|PASSED)  \]|^\[ RUN/ { left = 0 }
        /^\[  FAILED  \] .*\(/ { left = 1 }
-       left-- > 0 { print "  " substr($0, 1, 400); if (++lines == 40) exit }' "$1"
+       left-- > 0 { print "  " substr($0, 1, 400); if (++lines == 40) exit }'
 }
 
-# The test targets among the given patterns that a plain run would include.
+# list_tests FILTER PATTERN...: the test targets among the patterns that a run with this --test_tag_filters
+# includes.
 list_tests() {
-  local patterns=$* filter=$1
+  local tests tag with='' without='attr(tags, manual, $t)'
+  for tag in ${1//,/ }; do
+    case $tag in
+      -*) without+=" + attr(tags, '\\b${tag#-}\\b', \$t)" ;;
+      *) with+="${with:+ + }attr(tags, '\\b$tag\\b', \$t)" ;;
+    esac
+  done
   shift
-  patterns="set($*)"
-  if [ -n "$filter" ]; then
-    bazel query --noshow_progress "attr(tags, '$filter', tests($patterns)) except attr(tags, manual, tests($patterns))" 2>/dev/null
-  else
-    bazel query --noshow_progress "tests($patterns) except attr(tags, manual, tests($patterns))" 2>/dev/null
-  fi
+  tests="tests(set($*))"
+  bazel query --noshow_progress "let t = $tests in (${with:-\$t}) except ($without)" 2>/dev/null
 }
 
-# Number in the attribute $2 of the first element of the JUnit file $1 that has it; 0 if none.
+# The sum of the attribute $2 over the JUnit files of this run under the folder $1, one a shard, each by its first
+# element that has it; 0 if none.
 junit_count() {
-  sed -n "s/.*<testsuites\{0,1\}[^>]* $2=\"\([0-9]*\)\".*/\1/p" "$1" 2>/dev/null | head -n 1 | grep . || echo 0
+  find -L "$1" -name test.xml -newer "$started" -exec sed -n "/<testsuites\{0,1\}[^>]* $2=/{s/.* $2=\"\([0-9]*\)\".*/\1/p;q}" {} \; 2>/dev/null |
+    awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# run_tests BAZEL_FLAG... -- TARGET...: runs them and adds their cases to the counts. A target that does not
-# build, crashes or times out counts as at least one failure.
+# run_tests BAZEL_FLAG... -- TARGET...: runs them, also those whose result is known, and adds their cases to the
+# counts. A target that does not build, crashes or times out counts as at least one failure.
 run_tests() {
-  local flags=() filter='' label path events cases bad log
+  local flags=() filter='' label path events started cases bad log
   while [ "$1" != -- ]; do
     case $1 in --test_tag_filters=*) filter=${1#*=} ;; esac
     flags+=("$1"); shift
   done
   shift
+  # Built first: a test that shares its core with a compiler waits in vain for what should take moments.
+  bazel build --keep_going --noshow_progress --build_tests_only "${flags[@]}" -- "$@"
   events=$(mktemp)
-  bazel test --keep_going --noshow_progress --build_event_json_file="$events" "${flags[@]}" "$@"
+  started=$(mktemp)
+  bazel test --keep_going --noshow_progress --build_tests_only --nocache_test_results \
+    --build_event_json_file="$events" "${flags[@]}" -- "$@"
   log=$(bazel info "${flags[@]}" bazel-testlogs 2>/dev/null)
   while read -r label; do
     path=${label#//}
-    path=$log/${path/://}/test.xml
+    path=$log/${path/://}
     if grep -F '"testSummary":{"label":"'"$label"'"' "$events" | grep -q '"overallStatus":"PASSED"' ||
        grep -F '"id":{"testSummary"' "$events" | grep -F "\"$label\"" | grep -q '"overallStatus":"PASSED"'; then
       cases=$(junit_count "$path" tests)
       [ "$cases" = 0 ] && cases=1
       passed=$((passed + cases))
     else
-      note_failure "$label" "${path%.xml}.log"
+      note_failure "$label" "$path"
       cases=$(junit_count "$path" tests)
       bad=$(($(junit_count "$path" failures) + $(junit_count "$path" errors)))
       if [ "$bad" -gt 0 ] && [ "$cases" -ge "$bad" ]; then
@@ -69,7 +78,7 @@ run_tests() {
       fi
     fi
   done < <(list_tests "$filter" "$@")
-  rm -f "$events"
+  rm -f "$events" "$started"
 }
 
 # add_result_line "N passed, N failed": adds a program's own counts; anything else counts as a failure.

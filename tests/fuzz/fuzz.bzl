@@ -9,7 +9,7 @@ _FUZZER_LINKOPTS = [
 def fuzz_target(name, deps):
     """Declares the fuzz target `name` of `name`.cc and `name`_seeds_test.
 
-    The target needs clang and --config=fuzz; the test holds in every build mode, so a seed that no longer
+    The target needs clang and --config=asan; the test holds in every build mode, so a seed that no longer
     passes is noticed by tests/run.
 
     Args:
