@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/secret_token.h"
 #include "base/status.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -18,6 +19,8 @@
 
 namespace meshwarden {
 namespace {
+
+constexpr std::string_view kApiPrefix = "$JS.API.";
 
 constexpr std::array kFixedProfiles = {Profile::kObserver,  Profile::kAdmin, Profile::kSetup,
                                        Profile::kResponder, Profile::kMover, Profile::kLauncher};
@@ -78,6 +81,26 @@ std::optional<std::string> OnlySpaceOf(const Permissions& permissions) {
   return spaces.size() == 1 ? std::optional(*spaces.begin()) : std::nullopt;
 }
 
+// The word of `subject` between `before` and the next dot, if it is a secret token.
+std::optional<std::string> SecretBehind(std::string_view before, std::string_view subject) {
+  if (!subject.starts_with(before)) return std::nullopt;
+  subject.remove_prefix(before.size());
+  const std::string_view word = subject.substr(0, subject.find('.'));
+  return word.size() < subject.size() && IsSecretToken(word) ? std::optional<std::string>(word)
+                                                             : std::nullopt;
+}
+
+SpaceSecrets SecretsIn(const CredentialView& credential) {
+  SpaceSecrets secrets;
+  if (!credential.space.has_value() || !credential.permissions.publish.has_value()) return secrets;
+  const std::string records = BucketSubject(AgentBucket(*credential.space), "");
+  for (const std::string& subject : credential.permissions.publish->allow) {
+    if (std::optional<std::string> token = SecretBehind(kApiPrefix, subject)) secrets.api = *token;
+    if (std::optional<std::string> token = SecretBehind(records, subject)) secrets.records = *token;
+  }
+  return secrets;
+}
+
 bool SameRules(const std::optional<SubjectRules>& a, const std::optional<SubjectRules>& b) {
   return a.has_value() == b.has_value() && (!a || (a->allow == b->allow && a->deny == b->deny));
 }
@@ -92,22 +115,27 @@ bool LooksLikeAgent(const CredentialView& credential) {
          credential.permissions.subscribe->allow == std::vector{InboxPrefix(credential.id) + ".>"};
 }
 
+bool HasRulesOf(Profile profile, const ProfileOptions& options, const CredentialView& credential) {
+  const absl::StatusOr<Permissions> expected = PermissionsOf(profile, options);
+  return expected.ok() && SameRules(expected->publish, credential.permissions.publish) &&
+         SameRules(expected->subscribe, credential.permissions.subscribe);
+}
+
 std::optional<Profile> ProfileOf(const CredentialView& credential) {
   if (IsUnrestricted(credential)) {
     return Profile::kUnrestricted;
   }
+  ProfileOptions options;
+  options.id = credential.id;
+  options.secrets = credential.secrets;
+  // The one profile that names no space.
+  if (HasRulesOf(Profile::kWatcher, options, credential)) return Profile::kWatcher;
   if (!credential.space.has_value()) {
     return std::nullopt;
   }
-  ProfileOptions options;
   options.space = *credential.space;
-  options.id = credential.id;
   for (const Profile profile : kFixedProfiles) {
-    const absl::StatusOr<Permissions> expected = PermissionsOf(profile, options);
-    if (expected.ok() && SameRules(expected->publish, credential.permissions.publish) &&
-        SameRules(expected->subscribe, credential.permissions.subscribe)) {
-      return profile;
-    }
+    if (HasRulesOf(profile, options, credential)) return profile;
   }
   return LooksLikeAgent(credential) ? std::optional(Profile::kAgent) : std::nullopt;
 }
@@ -132,7 +160,7 @@ absl::Status CheckRights(const std::optional<SubjectRules>& have, const std::opt
   }
   for (const std::string& subject : need->allow) {
     if (!Grants(have, subject)) {
-      return absl::FailedPreconditionError(fmt::format("it may not {} {}", verb, subject));
+      return absl::FailedPreconditionError(fmt::format("it may not {} {}", verb, MaskSecretTokens(subject)));
     }
   }
   return absl::OkStatus();
@@ -158,11 +186,13 @@ absl::StatusOr<CredentialView> ViewCredential(const DecodedJwt& jwt) {
                       .expires = jwt.claims.expires,
                       .permissions = {.publish = RulesAt(nats, "pub"), .subscribe = RulesAt(nats, "sub")},
                       .space = std::nullopt,
-                      .profile = std::nullopt};
+                      .profile = std::nullopt,
+                      .secrets = {}};
   if (view.account.empty()) {
     view.account = jwt.issuer;  // signed by the account itself
   }
   view.space = OnlySpaceOf(view.permissions);
+  view.secrets = SecretsIn(view);
   view.profile = ProfileOf(view);
   return view;
 }
@@ -175,6 +205,7 @@ absl::Status CheckCredential(const CredentialView& credential, Profile profile, 
   ProfileOptions options;
   options.space = space;
   options.id = credential.id;
+  options.secrets = credential.secrets;
   MW_ASSIGN_OR_RETURN(const Permissions need, PermissionsOf(profile, options));
   absl::Status rights = CheckRights(credential.permissions.publish, need.publish, "publish to");
   if (rights.ok()) {

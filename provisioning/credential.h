@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "proto/identity/jwt.h"
 #include "provisioning/profiles.h"
+#include "provisioning/space_secrets.h"
 
 namespace meshwarden {
 
@@ -24,6 +25,7 @@ struct CredentialView {
   Permissions permissions;
   std::optional<std::string> space;  // the one space that its permissions name, if it is one
   std::optional<Profile> profile;    // which profile these permissions look like, if any
+  SpaceSecrets secrets;              // those of the space that its permissions hold
 };
 
 // InvalidArgument if the JWT is not a user's.

@@ -26,9 +26,11 @@ const SystemTime kNow = SystemTime(std::chrono::seconds(1'800'000'000));
 
 class CredentialTest : public ::testing::Test {
  protected:
-  CredentialView Mint(Profile profile, std::optional<std::chrono::seconds> ttl = std::nullopt) {
+  CredentialView Mint(Profile profile, std::optional<std::chrono::seconds> ttl = std::nullopt,
+                      const SpaceSecrets& secrets = {}) {
     MintOptions options{.profile = profile, .permissions = {}, .name = "", .ttl = ttl};
     options.permissions.space = "main";
+    options.permissions.secrets = secrets;
     const FixedClock clock(kNow);
     const Creds creds =
         MintCreds(issuer_, std::move(options), KeyPair::Generate(NkeyKind::kUser).value(), clock).value();
@@ -50,9 +52,28 @@ TEST_F(CredentialTest, TheViewSaysWhoseItIs) {
 }
 
 TEST_F(CredentialTest, EveryProfileIsRecognised) {
-  for (const Profile profile : {Profile::kAgent, Profile::kObserver, Profile::kAdmin, Profile::kUnrestricted,
-                                Profile::kSetup, Profile::kResponder, Profile::kMover, Profile::kLauncher}) {
+  for (const Profile profile :
+       {Profile::kAgent, Profile::kObserver, Profile::kAdmin, Profile::kUnrestricted, Profile::kSetup,
+        Profile::kResponder, Profile::kMover, Profile::kWatcher, Profile::kLauncher}) {
     EXPECT_EQ(Mint(profile).profile, profile) << NameOf(profile);
+  }
+}
+
+TEST_F(CredentialTest, SetupAndMoverKnowTheSecretsOfTheirSpace) {
+  const SpaceSecrets secrets = MakeSpaceSecrets();
+  for (const Profile profile : {Profile::kSetup, Profile::kMover}) {
+    const CredentialView view = Mint(profile, std::nullopt, secrets);
+    EXPECT_EQ(view.secrets, secrets);
+    EXPECT_EQ(view.profile, profile);
+    EXPECT_THAT(CheckCredential(view, profile, "main", kNow), IsOk());
+    EXPECT_EQ(Mint(profile).secrets, SpaceSecrets());
+  }
+  EXPECT_EQ(Mint(Profile::kAgent, std::nullopt, secrets).secrets, SpaceSecrets());
+}
+
+TEST_F(CredentialTest, ThoseOfAnEarlierVersionGoOnWorking) {
+  for (const Profile profile : {Profile::kSetup, Profile::kMover}) {
+    EXPECT_THAT(CheckCredential(Mint(profile), profile, "main", kNow), IsOk());
   }
 }
 

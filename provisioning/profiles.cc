@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/space/api_guard.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -25,6 +26,7 @@ constexpr std::array kNames = {
     std::pair(Profile::kSetup, std::string_view("setup")),
     std::pair(Profile::kResponder, std::string_view("manager")),
     std::pair(Profile::kMover, std::string_view("mover")),
+    std::pair(Profile::kWatcher, std::string_view("watcher")),
     std::pair(Profile::kLauncher, std::string_view("launcher")),
 };
 
@@ -68,6 +70,10 @@ StreamApi Agents(const ProfileOptions& options) {
 }
 
 using Subjects = std::vector<std::string>;
+
+bool HasSecrets(const ProfileOptions& options) {
+  return !options.secrets.api.empty() && !options.secrets.records.empty();
+}
 
 void Append(Subjects& subjects, Subjects more) {
   subjects.insert(subjects.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -204,6 +210,33 @@ Permissions RequestsOnly(const ProfileOptions& options, Subjects allow) {
           .subscribe = SubjectRules{.allow = {OwnInbox(options)}, .deny = {}}};
 }
 
+std::string SecretApi(const ProfileOptions& options, std::string_view verb, const std::string& stream) {
+  return fmt::format("$JS.API.{}.{}.{}", options.secrets.api, verb, stream);
+}
+
+// Asking whether the mappings are in force; nothing of these names exists.
+Subjects GuardProbes(const ProfileOptions& options) {
+  Subjects probes = {std::string(kPurgeProbe)};
+  for (const std::string& stream : GuardedStreams(options.space)) {
+    probes.push_back(ConsumerDeleteProbe(stream));
+  }
+  return probes;
+}
+
+// What the tokens of the space open: taking back durables that were made, and in the manager's bucket its
+// keys and the removal of their markers.
+Subjects SetupSecrets(const ProfileOptions& options) {
+  const std::string agents = BucketStream(AgentBucket(options.space));
+  Subjects allow = GuardProbes(options);
+  for (const std::string& stream :
+       {ChatStream(options.space), DmStream(options.space), TaskStream(options.space)}) {
+    allow.push_back(SecretApi(options, "CONSUMER.DELETE", stream + ".*"));
+  }
+  allow.push_back(SecretApi(options, "STREAM.MSG.DELETE", agents));
+  allow.push_back(BucketSubject(AgentBucket(options.space), options.secrets.records + ".>"));
+  return allow;
+}
+
 Permissions SetupPermissions(const ProfileOptions& options) {
   Subjects allow = {std::string(kAccountInfo)};
   for (const StreamApi& stream :
@@ -215,6 +248,7 @@ Permissions SetupPermissions(const ProfileOptions& options) {
                    stream.Consumer("INFO", "*")});
   }
   Append(allow, {Agents(options).Stream("MSG.GET"), BucketSubject(AgentBucket(options.space), "*")});
+  if (HasSecrets(options)) Append(allow, SetupSecrets(options));
   return RequestsOnly(options, std::move(allow));
 }
 
@@ -234,17 +268,49 @@ Permissions ResponderPermissions(const ProfileOptions& options) {
           .subscribe = SubjectRules{.allow = std::move(services), .deny = {}}};
 }
 
+// Repairs of what aimed answers do: durables looked at and set back to their places, a chat durable taken
+// away with the pulls that stand on it. And what managers tell each other, but no records.
+Subjects MoverRepairs(const ProfileOptions& options) {
+  const StreamApi chat = Chat(options);
+  const StreamApi dm = Dm(options);
+  const StreamApi task = Task(options);
+  Subjects allow = GuardProbes(options);
+  Append(allow, {chat.Consumer("LIST"), dm.Consumer("LIST"), dm.Consumer("INFO", "*"),
+                 chat.Consumer("RESET", "*"), dm.Consumer("RESET", "*"), task.Consumer("RESET", "*"),
+                 SecretApi(options, "CONSUMER.DELETE", ChatStream(options.space) + ".*"),
+                 SecretApi(options, "CONSUMER.DELETE", TaskStream(options.space) + ".*")});
+  for (const std::string_view kind : {"lease", "policy"}) {
+    allow.push_back(
+        BucketSubject(AgentBucket(options.space), fmt::format("{}.{}.>", options.secrets.records, kind)));
+  }
+  return allow;
+}
+
 // Moves chat durables and makes role queues anew: the filter of such a durable stands in the subject, so that
 // it is some role's, though not that it is the one of the name. Nothing of direct messages.
 Permissions MoverPermissions(const ProfileOptions& options) {
   const StreamApi chat = Chat(options);
   const StreamApi task = Task(options);
-  return RequestsOnly(options,
-                      {std::string(kAccountInfo), chat.Stream("INFO"), chat.Consumer("DURABLE.CREATE", "*"),
-                       chat.Consumer("INFO", "*"), task.Stream("INFO"), task.Stream("MSG.GET"),
-                       task.Consumer("LIST"), task.Consumer("INFO", "*"), task.Consumer("DELETE", "*"),
-                       task.Consumer("CREATE", "*." + AnycastSubject(options.space, "*", "*")),
-                       Agents(options).Stream("MSG.GET")});
+  Subjects allow = {std::string(kAccountInfo),
+                    chat.Stream("INFO"),
+                    chat.Consumer("DURABLE.CREATE", "*"),
+                    chat.Consumer("INFO", "*"),
+                    task.Stream("INFO"),
+                    task.Stream("MSG.GET"),
+                    task.Consumer("LIST"),
+                    task.Consumer("INFO", "*"),
+                    task.Consumer("DELETE", "*"),
+                    task.Consumer("CREATE", "*." + AnycastSubject(options.space, "*", "*")),
+                    Agents(options).Stream("MSG.GET")};
+  if (HasSecrets(options)) Append(allow, MoverRepairs(options));
+  return RequestsOnly(options, std::move(allow));
+}
+
+// `deny` keeps an empty `allow` from meaning everything.
+Permissions WatcherPermissions(const ProfileOptions& options) {
+  return {.publish = SubjectRules{.allow = {}, .deny = {">"}},
+          .subscribe = SubjectRules{
+              .allow = {"$JS.EVENT.ADVISORY.>", "$JS.API.CONSUMER.RESET.>", OwnInbox(options)}, .deny = {}}};
 }
 
 }  // namespace
@@ -281,6 +347,8 @@ absl::StatusOr<Permissions> PermissionsOf(Profile profile, const ProfileOptions&
       return ResponderPermissions(options);
     case Profile::kMover:
       return MoverPermissions(options);
+    case Profile::kWatcher:
+      return WatcherPermissions(options);
     case Profile::kLauncher:
       return RequestsOnly(options, {ControlSubject(options.space, kManagerService, options.id)});
   }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "provisioning/space_secrets.h"
+
 namespace meshwarden {
 
 enum class Profile {
@@ -19,11 +21,12 @@ enum class Profile {
   kSetup,         // makes streams, durables and records; held by operators and launching tools
   kResponder,     // the manager's answering connection: control requests in, replies to inboxes out
   kMover,         // the manager's other connection: chat durables and its own records, answers nobody
+  kWatcher,       // hears what the broker tells of the API's use; publishes nothing
   kLauncher,      // asks the control service `manager` to provision
 };
 
 // What the command line calls it: "agent", "observer", "admin", "unrestricted", "setup", "manager", "mover",
-// "launcher".
+// "watcher", "launcher".
 std::string_view NameOf(Profile profile);
 absl::StatusOr<Profile> ProfileByName(std::string_view name);
 
@@ -36,6 +39,8 @@ struct ProfileOptions {
   std::optional<std::string> role;
   std::vector<std::string> capabilities;
   std::string manager_service = "manager";  // what the capability "spawn" may call
+  // Setup and mover only. Without them they have the rights that they had in spaces of an earlier version.
+  SpaceSecrets secrets = {};
 };
 
 struct SubjectRules {

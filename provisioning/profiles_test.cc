@@ -62,8 +62,8 @@ bool Lets(const SubjectRules& rules, std::string_view subject) {
 }
 
 TEST(ProfilesTest, NamesGoBothWays) {
-  const std::vector<std::string> names = {"agent", "observer", "admin", "unrestricted",
-                                          "setup", "manager",  "mover", "launcher"};
+  const std::vector<std::string> names = {"agent",   "observer", "admin",   "unrestricted", "setup",
+                                          "manager", "mover",    "watcher", "launcher"};
   for (const std::string& name : names) {
     MW_ASSERT_OK_AND_ASSIGN(const Profile profile, ProfileByName(name));
     EXPECT_EQ(NameOf(profile), name);
@@ -74,7 +74,7 @@ TEST(ProfilesTest, NamesGoBothWays) {
 TEST(ProfilesTest, UnknownNameIsToldTheKnownOnes) {
   EXPECT_THAT(ProfileByName("root"),
               StatusIs(kInvalid, AllOf(HasSubstr("\"root\""), HasSubstr("agent, observer"),
-                                       HasSubstr("mover, launcher"))));
+                                       HasSubstr("mover, watcher"))));
   EXPECT_THAT(ProfileByName(""), StatusIs(kInvalid));
 }
 
@@ -268,6 +268,57 @@ TEST(ProfilesTest, SpaceGoesThroughTheTokenRule) {
   options.space = "my space!";
   EXPECT_THAT(Get(Profile::kLauncher, options).publish->allow,
               ElementsAre(fmt::format("cotal.my_space_.ctl.manager.{}", kId)));
+}
+
+ProfileOptions WithSecrets() {
+  ProfileOptions options = Options();
+  options.secrets = {.api = std::string(26, 'A'), .records = std::string(26, 'B')};
+  return options;
+}
+
+TEST(ProfilesTest, WithoutSecretsSetupAndMoverHaveTheRightsOfBefore) {
+  for (const Profile profile : {Profile::kSetup, Profile::kMover}) {
+    const std::vector<std::string> before = Get(profile).publish->allow;
+    const std::vector<std::string> now = Get(profile, WithSecrets()).publish->allow;
+    ASSERT_GT(now.size(), before.size());
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), now.begin()));
+    EXPECT_THAT(before, Not(Contains(HasSubstr("PROBE"))));
+  }
+}
+
+TEST(ProfilesTest, SecretsStandInTheGrantsOfSetupAndMoverOnly) {
+  const std::vector<std::string> names = {"agent", "observer", "admin", "manager", "watcher", "launcher"};
+  for (const std::string& name : names) {
+    const Permissions permissions = Get(*ProfileByName(name), WithSecrets());
+    for (const auto& rules : {permissions.publish, permissions.subscribe}) {
+      EXPECT_THAT(rules->allow, Each(Not(HasSubstr("AAAAA")))) << name;
+      EXPECT_THAT(rules->allow, Each(Not(HasSubstr("BBBBB")))) << name;
+    }
+  }
+}
+
+TEST(ProfilesTest, MoverTakesAwayDurablesOfChatAndTasksButWritesNoRecords) {
+  const SubjectRules rules = *Get(Profile::kMover, WithSecrets()).publish;
+  const std::string api = "$JS.API." + std::string(26, 'A');
+  const std::string keys = "$KV.meshwarden_agents_main." + std::string(26, 'B');
+  EXPECT_TRUE(Lets(rules, api + ".CONSUMER.DELETE.CHAT_main.chat_U"));
+  EXPECT_TRUE(Lets(rules, api + ".CONSUMER.DELETE.TASK_main.svc_r"));
+  EXPECT_TRUE(Lets(rules, "$JS.API.CONSUMER.RESET.DM_main.dm_U"));
+  EXPECT_TRUE(Lets(rules, "$JS.API.CONSUMER.INFO.DM_main.dm_U"));
+  EXPECT_TRUE(Lets(rules, keys + ".lease.a"));
+  EXPECT_FALSE(Lets(rules, api + ".CONSUMER.DELETE.DM_main.dm_U"));
+  EXPECT_FALSE(Lets(rules, api + ".STREAM.PURGE.CHAT_main"));
+  EXPECT_FALSE(Lets(rules, keys + ".rec.U"));
+  EXPECT_FALSE(Lets(rules, keys + ".place.agent.61.0"));
+}
+
+TEST(ProfilesTest, WatcherPublishesNothing) {
+  const Permissions permissions = Get(Profile::kWatcher);
+  EXPECT_FALSE(Lets(*permissions.publish, "a"));
+  EXPECT_FALSE(Lets(*permissions.publish, "_INBOX_x.y"));
+  EXPECT_TRUE(Lets(*permissions.subscribe, "$JS.EVENT.ADVISORY.API"));
+  EXPECT_FALSE(Lets(*permissions.subscribe, "cotal.main.chat.>"));
+  EXPECT_FALSE(Lets(*permissions.subscribe, "$JS.ACK.>"));
 }
 
 }  // namespace

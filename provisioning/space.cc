@@ -22,8 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 2> kFolders = {"keys", "creds"};
-constexpr std::array kFirstCredentials = {Profile::kSetup, Profile::kResponder, Profile::kMover,
-                                          Profile::kAdmin, Profile::kLauncher,  Profile::kObserver};
+constexpr std::array kFirstCredentials = {Profile::kSetup,   Profile::kResponder, Profile::kMover,
+                                          Profile::kWatcher, Profile::kAdmin,     Profile::kLauncher,
+                                          Profile::kObserver};
 
 struct PlannedFile {
   std::string path;
@@ -38,11 +39,12 @@ PlannedFile SeedFile(const std::string& directory, std::string_view name, const 
 }
 
 absl::StatusOr<PlannedFile> CredsFile(const std::string& directory, const Issuer& issuer, Profile profile,
-                                      const Clock& clock) {
+                                      const SpaceSecrets& secrets, const Clock& clock) {
   MW_ASSIGN_OR_RETURN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
   MintOptions options;
   options.profile = profile;
   options.permissions.space = issuer.space();
+  options.permissions.secrets = secrets;
   MW_ASSIGN_OR_RETURN(const Creds creds, MintCreds(issuer, std::move(options), std::move(user), clock));
   return PlannedFile{.path = fmt::format("{}/creds/{}.creds", directory, NameOf(profile)),
                      .contents = creds.Format()};
@@ -64,7 +66,7 @@ absl::StatusOr<std::vector<PlannedFile>> PlanFiles(const SpaceInitOptions& optio
                                                         std::move(chain.signing_key)));
   files.push_back({.path = directory + "/issuer.json", .contents = issuer.Format()});
   for (const Profile profile : kFirstCredentials) {
-    MW_ASSIGN_OR_RETURN(PlannedFile file, CredsFile(directory, issuer, profile, clock));
+    MW_ASSIGN_OR_RETURN(PlannedFile file, CredsFile(directory, issuer, profile, chain.secrets, clock));
     files.push_back(std::move(file));
   }
   return files;

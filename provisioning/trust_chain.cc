@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "proto/identity/jwt.h"
 #include "proto/token.h"
+#include "provisioning/api_mappings.h"
 
 namespace meshwarden {
 namespace {
@@ -56,13 +57,16 @@ Json SpaceNats(const PublicNkey& signing) {
               {"version", 2}};
 }
 
-Json SystemNats() { return Json{{"limits", AccountLimits(0)}, {"type", "account"}, {"version", 2}}; }
+Json SystemNats(std::string_view space, std::string_view token) {
+  return Json{{"limits", AccountLimits(0)},
+              {"mappings", ApiMappings(space, token)},
+              {"type", "account"},
+              {"version", 2}};
+}
 
-JwtClaims Claims(const KeyPair& subject, std::string name, Json nats) {
-  return {.subject = subject.public_key().text(),
-          .name = std::move(name),
-          .nats = std::move(nats),
-          .expires = std::nullopt};
+JwtClaims Claims(const PublicNkey& subject, std::string name, Json nats) {
+  return {
+      .subject = subject.text(), .name = std::move(name), .nats = std::move(nats), .expires = std::nullopt};
 }
 
 }  // namespace
@@ -75,14 +79,15 @@ absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& c
   MW_ASSIGN_OR_RETURN(KeyPair system_key, KeyPair::Generate(NkeyKind::kAccount));
   const SystemTime now = clock.Now();
   const std::string name(space);
-  MW_ASSIGN_OR_RETURN(std::string operator_jwt,
-                      EncodeJwt(Claims(operator_key, "cotal-" + name, OperatorNats(system_key.public_key())),
+  MW_ASSIGN_OR_RETURN(std::string operator_jwt, EncodeJwt(Claims(operator_key.public_key(), "cotal-" + name,
+                                                                 OperatorNats(system_key.public_key())),
+                                                          operator_key, now));
+  MW_ASSIGN_OR_RETURN(std::string account_jwt,
+                      EncodeJwt(Claims(account_key.public_key(), name, SpaceNats(signing_key.public_key())),
                                 operator_key, now));
-  MW_ASSIGN_OR_RETURN(
-      std::string account_jwt,
-      EncodeJwt(Claims(account_key, name, SpaceNats(signing_key.public_key())), operator_key, now));
+  SpaceSecrets secrets = MakeSpaceSecrets();
   MW_ASSIGN_OR_RETURN(std::string system_jwt,
-                      EncodeJwt(Claims(system_key, "SYS", SystemNats()), operator_key, now));
+                      MakeSystemJwt(space, secrets.api, system_key.public_key(), operator_key, clock));
   return TrustChain{.space = name,
                     .operator_key = std::move(operator_key),
                     .account_key = std::move(account_key),
@@ -90,7 +95,14 @@ absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& c
                     .system_key = std::move(system_key),
                     .operator_jwt = std::move(operator_jwt),
                     .account_jwt = std::move(account_jwt),
-                    .system_jwt = std::move(system_jwt)};
+                    .system_jwt = std::move(system_jwt),
+                    .secrets = std::move(secrets)};
+}
+
+absl::StatusOr<std::string> MakeSystemJwt(std::string_view space, std::string_view token,
+                                          const PublicNkey& system, const KeyPair& operator_key,
+                                          const Clock& clock) {
+  return EncodeJwt(Claims(system, "SYS", SystemNats(space, token)), operator_key, clock.Now());
 }
 
 }  // namespace meshwarden

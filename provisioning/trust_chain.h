@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "proto/identity/nkey.h"
+#include "provisioning/space_secrets.h"
 
 namespace meshwarden {
 
@@ -21,10 +22,17 @@ struct TrustChain {
   std::string operator_jwt;
   std::string account_jwt;
   std::string system_jwt;
+  SpaceSecrets secrets;  // made with the keys; the one of the API stands in system_jwt
 };
 
 // New keys and their tokens, which do not expire. InvalidArgument for a space name that is empty, longer than
 // 128 bytes, or has control characters in it.
 absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& clock);
+
+// The token of the system account `system` for a space whose API's secret token is `token`, signed by the
+// operator: what MakeTrustChain makes, anew.
+absl::StatusOr<std::string> MakeSystemJwt(std::string_view space, std::string_view token,
+                                          const PublicNkey& system, const KeyPair& operator_key,
+                                          const Clock& clock);
 
 }  // namespace meshwarden

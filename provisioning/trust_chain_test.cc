@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/status_matchers.h"
 #include "proto/identity/jwt.h"
+#include "provisioning/api_mappings.h"
 
 namespace meshwarden {
 namespace {
@@ -64,7 +65,7 @@ TEST_F(TrustChainTest, SpacesAccountHasItsSigningKeyAndRoomForConsumers) {
                                {"version", 2}}));
 }
 
-TEST_F(TrustChainTest, SystemAccountHasNoJetStream) {
+TEST_F(TrustChainTest, SystemAccountHasMappingsAndNoJetStream) {
   const TrustChain chain = Make("main");
   const JwtClaims claims = DecodeJwt(chain.system_jwt)->claims;
   Json limits = OpenLimits();
@@ -72,7 +73,10 @@ TEST_F(TrustChainTest, SystemAccountHasNoJetStream) {
   limits["disk_storage"] = 0;
   EXPECT_EQ(claims.subject, chain.system_key.public_key().text());
   EXPECT_EQ(claims.name, "SYS");
-  EXPECT_EQ(claims.nats, (Json{{"limits", limits}, {"type", "account"}, {"version", 2}}));
+  EXPECT_EQ(claims.nats, (Json{{"limits", limits},
+                               {"mappings", ApiMappings("main", chain.secrets.api)},
+                               {"type", "account"},
+                               {"version", 2}}));
 }
 
 TEST_F(TrustChainTest, NoTwoChainsShareAKey) {
@@ -82,6 +86,9 @@ TEST_F(TrustChainTest, NoTwoChainsShareAKey) {
   EXPECT_NE(a.signing_key.public_key(), b.signing_key.public_key());
   EXPECT_NE(a.account_key.public_key(), a.signing_key.public_key());
   EXPECT_NE(a.account_key.public_key(), a.system_key.public_key());
+  EXPECT_NE(a.secrets.api, b.secrets.api);
+  EXPECT_NE(a.secrets.records, b.secrets.records);
+  EXPECT_NE(a.secrets.api, a.secrets.records);
 }
 
 TEST_F(TrustChainTest, SpaceMustHaveAName) {

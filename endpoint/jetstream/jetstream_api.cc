@@ -102,8 +102,18 @@ absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view
 
 }  // namespace
 
-JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds timeout)
-    : connection_(connection), timeout_(timeout) {}
+JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds timeout,
+                           std::string delete_token)
+    : connection_(connection), timeout_(timeout), delete_token_(std::move(delete_token)) {}
+
+absl::StatusOr<NatsMessage> JetStreamApi::Destroy(const std::string& tail, const std::string& body) {
+  if (!delete_token_.empty()) {
+    absl::StatusOr<NatsMessage> answer =
+        connection_.Request(fmt::format("{}{}.{}", kApi, delete_token_, tail), body, timeout_);
+    if (!IsNoResponders(answer.status())) return answer;
+  }
+  return connection_.Request(fmt::format("{}{}", kApi, tail), body, timeout_);
+}
 
 void JetStreamApi::CreateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
                                        Callback<ConsumerInfo> done) {
@@ -143,9 +153,7 @@ absl::StatusOr<ConsumerInfo> JetStreamApi::GetConsumer(std::string_view stream, 
 absl::Status JetStreamApi::DeleteConsumer(std::string_view stream, std::string_view consumer) {
   MW_RETURN_IF_ERROR(CheckName("stream", stream));
   MW_RETURN_IF_ERROR(CheckName("consumer", consumer));
-  return DecodeAnswer(connection_.Request(fmt::format("{}CONSUMER.DELETE.{}.{}", kApi, stream, consumer), "",
-                                          timeout_))
-      .status();
+  return DecodeAnswer(Destroy(fmt::format("CONSUMER.DELETE.{}.{}", stream, consumer), "")).status();
 }
 
 absl::StatusOr<StreamInfo> JetStreamApi::GetStream(std::string_view stream) {
@@ -202,8 +210,7 @@ absl::StatusOr<std::uint64_t> JetStreamApi::PurgeStream(std::string_view stream,
   if (filter.has_value() && filter->empty()) return absl::InvalidArgumentError("an empty filter to purge by");
   Json body = Json::object();
   if (filter.has_value()) body["filter"] = *filter;
-  return DecodePurge(
-      connection_.Request(fmt::format("{}STREAM.PURGE.{}", kApi, stream), DumpJson(body), timeout_));
+  return DecodePurge(Destroy(fmt::format("STREAM.PURGE.{}", stream), DumpJson(body)));
 }
 
 void JetStreamApi::LastMessageAsync(std::string_view stream, std::string_view subject,

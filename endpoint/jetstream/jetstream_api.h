@@ -86,8 +86,10 @@ inline constexpr std::size_t kMaxListed = 1'000'000;
 
 class JetStreamApi {
  public:
-  // `connection` must outlive this object and every call in flight.
-  JetStreamApi(Connection& connection, std::chrono::milliseconds timeout);
+  // `connection` must outlive this object and every call in flight. `delete_token`: the word behind
+  // "$JS.API." by which consumers are deleted and streams purged where the plain subjects are closed (see
+  // space/api_guard.h); empty: there is none. Where a broker does not know it, the plain subjects are used.
+  JetStreamApi(Connection& connection, std::chrono::milliseconds timeout, std::string delete_token = {});
 
   template <typename T>
   using Callback = std::function<void(absl::StatusOr<T>)>;
@@ -139,8 +141,12 @@ class JetStreamApi {
   absl::Status DeleteStoredKey(std::string_view bucket, std::string_view key);
 
  private:
+  // Of a verb that destroys, `tail` being the verb and what it names.
+  absl::StatusOr<NatsMessage> Destroy(const std::string& tail, const std::string& body);
+
   Connection& connection_;
-  std::chrono::milliseconds timeout_;
+  const std::chrono::milliseconds timeout_;
+  const std::string delete_token_;
 };
 
 }  // namespace meshwarden

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <vector>
 
+#include "base/secret_token.h"
 #include "base/status.h"
 #include "manager/cli/command_line.h"
 #include "manager/process/version.h"
@@ -56,7 +57,7 @@ int RunCli(std::span<const std::string> args, std::ostream& out, std::ostream& e
   }
   const absl::Status status = line.deed();
   if (!status.ok()) {
-    err << "meshwarden: " << MessageOf(status) << '\n';
+    err << "meshwarden: " << MaskSecretTokens(MessageOf(status)) << '\n';
     return 1;
   }
   return 0;

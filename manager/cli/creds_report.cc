@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret_token.h"
 #include "base/text/echo.h"
 
 namespace meshwarden {
@@ -16,7 +17,7 @@ namespace {
 // A JWT may come from anybody.
 constexpr std::size_t kMaxShownBytes = 512;
 
-std::string Shown(std::string_view text) { return Echo(text, kMaxShownBytes); }
+std::string Shown(std::string_view text) { return Echo(MaskSecretTokens(text), kMaxShownBytes); }
 
 std::string_view PurposeOf(Profile profile) {
   switch (profile) {
@@ -33,7 +34,9 @@ std::string_view PurposeOf(Profile profile) {
     case Profile::kResponder:
       return "answers control requests";
     case Profile::kMover:
-      return "moves chat filters, makes role queues anew";
+      return "moves chat filters, mends durables";
+    case Profile::kWatcher:
+      return "hears how the JetStream API is used";
     case Profile::kLauncher:
       return "asks for agents to be provisioned";
   }
@@ -78,8 +81,15 @@ std::string RulesText(std::string_view verb, const std::optional<SubjectRules>& 
   return text;
 }
 
+Json Masked(const std::vector<std::string>& subjects) {
+  Json masked = Json::array();
+  for (const std::string& subject : subjects) masked.push_back(MaskSecretTokens(subject));
+  return masked;
+}
+
 Json RulesJson(const std::optional<SubjectRules>& rules) {
-  return rules.has_value() ? Json{{"allow", rules->allow}, {"deny", rules->deny}} : Json(nullptr);
+  return rules.has_value() ? Json{{"allow", Masked(rules->allow)}, {"deny", Masked(rules->deny)}}
+                           : Json(nullptr);
 }
 
 }  // namespace

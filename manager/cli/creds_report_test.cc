@@ -31,7 +31,7 @@ CredentialView SomeCredential() {
 TEST(CredsReport, WordsTellWhoAndWhat) {
   const std::string words = DescribeCredential(SomeCredential(), kIssued);
   EXPECT_THAT(words, AllOf(HasSubstr("identity   UALICE\n"),
-                           HasSubstr("profile    mover (moves chat filters, makes role queues anew)\n"),
+                           HasSubstr("profile    mover (moves chat filters, mends durables)\n"),
                            HasSubstr("issued     2027-01-15T08:00:00Z\n"), HasSubstr("expires    never\n")));
   EXPECT_THAT(words, AllOf(HasSubstr("may publish\n  a.b\nmay not publish\n  c.d\n"),
                            HasSubstr("may subscribe anything in its account\n")));

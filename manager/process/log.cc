@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/secret_token.h"
 
 namespace meshwarden {
 namespace {
@@ -127,7 +128,7 @@ Log::~Log() = default;
 void Log::Write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   const spdlog::level::level_enum spdlog_level = SpdlogLevel(level);
   if (logger_->should_log(spdlog_level)) {
-    logger_->log(spdlog_level, spdlog::string_view_t(Line(format_, message, fields)));
+    logger_->log(spdlog_level, spdlog::string_view_t(MaskSecretTokens(Line(format_, message, fields))));
   }
 }
 
