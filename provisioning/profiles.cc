@@ -230,6 +230,7 @@ Subjects SetupSecrets(const ProfileOptions& options) {
   Subjects allow = GuardProbes(options);
   for (const std::string& stream :
        {ChatStream(options.space), DmStream(options.space), TaskStream(options.space)}) {
+    allow.push_back(StreamApi(stream).Consumer("DELETE", "*"));  // where the plain subjects are not closed
     allow.push_back(SecretApi(options, "CONSUMER.DELETE", stream + ".*"));
   }
   allow.push_back(SecretApi(options, "STREAM.MSG.DELETE", agents));
@@ -275,10 +276,11 @@ Subjects MoverRepairs(const ProfileOptions& options) {
   const StreamApi dm = Dm(options);
   const StreamApi task = Task(options);
   Subjects allow = GuardProbes(options);
-  Append(allow, {chat.Consumer("LIST"), dm.Consumer("LIST"), dm.Consumer("INFO", "*"),
-                 chat.Consumer("RESET", "*"), dm.Consumer("RESET", "*"), task.Consumer("RESET", "*"),
-                 SecretApi(options, "CONSUMER.DELETE", ChatStream(options.space) + ".*"),
-                 SecretApi(options, "CONSUMER.DELETE", TaskStream(options.space) + ".*")});
+  Append(allow,
+         {chat.Consumer("DELETE", "*"), chat.Consumer("LIST"), dm.Consumer("LIST"), dm.Consumer("INFO", "*"),
+          chat.Consumer("RESET", "*"), dm.Consumer("RESET", "*"), task.Consumer("RESET", "*"),
+          SecretApi(options, "CONSUMER.DELETE", ChatStream(options.space) + ".*"),
+          SecretApi(options, "CONSUMER.DELETE", TaskStream(options.space) + ".*")});
   for (const std::string_view kind : {"lease", "policy"}) {
     allow.push_back(
         BucketSubject(AgentBucket(options.space), fmt::format("{}.{}.>", options.secrets.records, kind)));

@@ -38,7 +38,36 @@ std::string TlsBlock(const ServerConfigOptions& options) {
   return block + "}\n";
 }
 
+// The word at the beginning of `text`, after what may stand between a key and its value.
+std::string_view ValueAt(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t:=\""), text.size()));
+  return text.substr(0, text.find_first_of(" \t\r\n\"}#"));
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> SystemJwtIn(std::string_view config) {
+  static constexpr std::string_view kKey = "system_account";
+  const std::size_t key = config.find(kKey);
+  if (key == std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "names no system_account; it is no configuration that space init wrote");
+  }
+  const std::string_view id = ValueAt(config.substr(key + kKey.size()));
+  std::string_view found;
+  for (std::size_t at = 0; !id.empty() && (at = config.find(id, at)) != std::string_view::npos; ++at) {
+    const std::string_view value = ValueAt(config.substr(at + id.size()));
+    if (!value.starts_with("eyJ")) continue;
+    if (!found.empty()) return absl::InvalidArgumentError("has the system account's token twice; keep one");
+    found = value;
+  }
+  if (found.empty()) {
+    return absl::InvalidArgumentError(
+        "has no token of its system account in resolver_preload; where a resolver holds it, put it there by "
+        "hand");
+  }
+  return std::string(found);
+}
 
 absl::Status CheckServerConfig(const ServerConfigOptions& options) {
   if (options.port < 1 || options.port > 65535) {

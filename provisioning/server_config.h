@@ -2,8 +2,10 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <string>
+#include <string_view>
 
 #include "provisioning/trust_chain.h"
 
@@ -23,7 +25,8 @@ struct ServerConfigOptions {
 // without its key or the other way round, and a CA without both.
 absl::Status CheckServerConfig(const ServerConfigOptions& options);
 
-// What a server has to know of a trust chain: nothing secret.
+// What a server has to know of a trust chain. No key, but the system account's token holds the secret token
+// of the space's API (see SpaceSecrets).
 struct ServerTrust {
   std::string operator_jwt;
   std::string account_id;  // public nkey
@@ -37,5 +40,9 @@ ServerTrust TrustOf(const TrustChain& chain);
 // and room for an agent's JWT in the CONNECT line. Values are quoted, so none can become another setting.
 std::string FormatServerConfig(const ServerTrust& trust, const ServerConfigOptions& options);
 std::string FormatServerConfig(const TrustChain& chain, const ServerConfigOptions& options);
+
+// The token of the system account in such a text, as it stands there. InvalidArgument if the text names no
+// system account, or does not have its token exactly once.
+absl::StatusOr<std::string> SystemJwtIn(std::string_view config);
 
 }  // namespace meshwarden

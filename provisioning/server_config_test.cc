@@ -10,6 +10,7 @@ namespace meshwarden {
 namespace {
 
 using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -102,6 +103,22 @@ TEST(ServerConfigTest, HalfATlsConfigurationIsRefused) {
   options = Options();
   options.tls_ca = "/ca";
   EXPECT_THAT(CheckServerConfig(options), StatusIs(kInvalid, HasSubstr("own certificate")));
+}
+
+TEST(ServerConfigTest, TheSystemAccountsTokenIsFoundWhereverItStands) {
+  EXPECT_THAT(SystemJwtIn("system_account: AB\nresolver_preload {\n  CD: eyJa.b.c\n  AB: eyJx.y_z.w-1\n}\n"),
+              IsOkAndHolds("eyJx.y_z.w-1"));
+  EXPECT_THAT(SystemJwtIn("resolver_preload: { \"AB\" = \"eyJx.y.z\" }\nsystem_account = \"AB\" # us\n"),
+              IsOkAndHolds("eyJx.y.z"));
+  EXPECT_THAT(SystemJwtIn("system_account AB\nresolver_preload {AB:eyJx.y.z}"), IsOkAndHolds("eyJx.y.z"));
+}
+
+TEST(ServerConfigTest, ATextWithoutThatTokenIsRefused) {
+  for (const std::string text :
+       {"", "system_account:", "system_account: AB\n", "AB: eyJx.y.z",
+        "system_account: AB\nAB: eyJx.y.z\nAB: eyJx.y.z\n", "system_account: AB\nCD: eyJx.y.z\n"}) {
+    EXPECT_THAT(SystemJwtIn(text), StatusIs(kInvalid)) << text;
+  }
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ constexpr std::array kFirstCredentials = {Profile::kSetup,   Profile::kResponder
 struct PlannedFile {
   std::string path;
   Secret contents;
-  FileMode mode = FileMode::kOwnerOnly;
 };
 
 PlannedFile SeedFile(const std::string& directory, std::string_view name, const KeyPair& key) {
@@ -60,8 +59,7 @@ absl::StatusOr<std::vector<PlannedFile>> PlanFiles(const SpaceInitOptions& optio
   files.push_back(SeedFile(directory, "system", chain.system_key));
   files.push_back(SeedFile(directory, "signing", chain.signing_key));
   files.push_back({.path = directory + "/server.conf",
-                   .contents = Secret::CopyOf(FormatServerConfig(chain, options.server)),
-                   .mode = FileMode::kReadable});
+                   .contents = Secret::CopyOf(FormatServerConfig(chain, options.server))});
   MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Make(chain.space, chain.account_key.public_key(),
                                                         std::move(chain.signing_key)));
   files.push_back({.path = directory + "/issuer.json", .contents = issuer.Format()});
@@ -103,7 +101,7 @@ absl::Status MakeFolders(const std::string& directory) {
 absl::Status WriteAll(const std::vector<PlannedFile>& files) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     const absl::Status status = WriteFile(files[i].path, files[i].contents.ExposeText(),
-                                          {.mode = files[i].mode, .if_exists = IfExists::kFail});
+                                          {.mode = FileMode::kOwnerOnly, .if_exists = IfExists::kFail});
     if (status.ok()) continue;
     std::error_code ignored;
     for (std::size_t written = 0; written < i; ++written) fs::remove(files[written].path, ignored);

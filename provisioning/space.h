@@ -18,9 +18,9 @@ struct SpaceInitOptions {
 };
 
 // Writes D/server.conf, D/keys/{operator,account,system,signing}.nk, D/issuer.json and
-// D/creds/{setup,manager,mover,watcher,admin,launcher,observer}.creds; what holds a key has mode 0600, the
-// folders 0700. AlreadyExists, with nothing written, if any of them is there. A failure on the way takes back
-// what had been written.
+// D/creds/{setup,manager,mover,watcher,admin,launcher,observer}.creds. Each holds a key or a secret token and
+// has mode 0600, the folders 0700. AlreadyExists, with nothing written, if any of them is there. A failure on
+// the way takes back what had been written.
 absl::Status InitSpace(const SpaceInitOptions& options, const Clock& clock);
 
 }  // namespace meshwarden

@@ -91,10 +91,11 @@ class SpaceTest : public ::testing::Test {
 TEST_F(SpaceTest, WritesEveryFileWithItsMode) {
   ASSERT_THAT(Init(), IsOk());
   const std::map<std::string, unsigned> expected = {
-      {"server.conf", 0644},       {"issuer.json", 0600},          {"keys/operator.nk", 0600},
-      {"keys/account.nk", 0600},   {"keys/system.nk", 0600},       {"keys/signing.nk", 0600},
-      {"creds/setup.creds", 0600}, {"creds/manager.creds", 0600},  {"creds/mover.creds", 0600},
-      {"creds/admin.creds", 0600}, {"creds/launcher.creds", 0600}, {"creds/observer.creds", 0600},
+      {"server.conf", 0600},         {"issuer.json", 0600},          {"keys/operator.nk", 0600},
+      {"keys/account.nk", 0600},     {"keys/system.nk", 0600},       {"keys/signing.nk", 0600},
+      {"creds/setup.creds", 0600},   {"creds/manager.creds", 0600},  {"creds/mover.creds", 0600},
+      {"creds/admin.creds", 0600},   {"creds/launcher.creds", 0600}, {"creds/observer.creds", 0600},
+      {"creds/watcher.creds", 0600},
   };
   EXPECT_EQ(Files(), expected);
   EXPECT_EQ(ModeOf(directory_), 0700U);
@@ -106,7 +107,7 @@ TEST_F(SpaceTest, CredentialsAreTheIssuersOnes) {
   ASSERT_THAT(Init(), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const Issuer issuer, Issuer::Load(PathOf("issuer.json")));
   EXPECT_EQ(issuer.space(), "main");
-  for (const char* name : {"setup", "manager", "mover", "admin", "launcher", "observer"}) {
+  for (const char* name : {"setup", "manager", "mover", "watcher", "admin", "launcher", "observer"}) {
     MW_ASSERT_OK_AND_ASSIGN(const Creds creds, Creds::Load(PathOf(std::string("creds/") + name + ".creds")));
     EXPECT_EQ(creds.decoded().claims.name, name);
     EXPECT_EQ(creds.decoded().issuer, issuer.signing_key().public_key().text());

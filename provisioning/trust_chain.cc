@@ -86,8 +86,9 @@ absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& c
                       EncodeJwt(Claims(account_key.public_key(), name, SpaceNats(signing_key.public_key())),
                                 operator_key, now));
   SpaceSecrets secrets = MakeSpaceSecrets();
-  MW_ASSIGN_OR_RETURN(std::string system_jwt,
-                      MakeSystemJwt(space, secrets.api, system_key.public_key(), operator_key, clock));
+  MW_ASSIGN_OR_RETURN(
+      std::string system_jwt,
+      EncodeJwt(Claims(system_key.public_key(), "SYS", SystemNats(space, secrets.api)), operator_key, now));
   return TrustChain{.space = name,
                     .operator_key = std::move(operator_key),
                     .account_key = std::move(account_key),
@@ -97,12 +98,6 @@ absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& c
                     .account_jwt = std::move(account_jwt),
                     .system_jwt = std::move(system_jwt),
                     .secrets = std::move(secrets)};
-}
-
-absl::StatusOr<std::string> MakeSystemJwt(std::string_view space, std::string_view token,
-                                          const PublicNkey& system, const KeyPair& operator_key,
-                                          const Clock& clock) {
-  return EncodeJwt(Claims(system, "SYS", SystemNats(space, token)), operator_key, clock.Now());
 }
 
 }  // namespace meshwarden

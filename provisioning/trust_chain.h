@@ -29,10 +29,4 @@ struct TrustChain {
 // 128 bytes, or has control characters in it.
 absl::StatusOr<TrustChain> MakeTrustChain(std::string_view space, const Clock& clock);
 
-// The token of the system account `system` for a space whose API's secret token is `token`, signed by the
-// operator: what MakeTrustChain makes, anew.
-absl::StatusOr<std::string> MakeSystemJwt(std::string_view space, std::string_view token,
-                                          const PublicNkey& system, const KeyPair& operator_key,
-                                          const Clock& clock);
-
 }  // namespace meshwarden

@@ -107,12 +107,10 @@ JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds tim
     : connection_(connection), timeout_(timeout), delete_token_(std::move(delete_token)) {}
 
 absl::StatusOr<NatsMessage> JetStreamApi::Destroy(const std::string& tail, const std::string& body) {
-  if (!delete_token_.empty()) {
-    absl::StatusOr<NatsMessage> answer =
-        connection_.Request(fmt::format("{}{}.{}", kApi, delete_token_, tail), body, timeout_);
-    if (!IsNoResponders(answer.status())) return answer;
-  }
-  return connection_.Request(fmt::format("{}{}", kApi, tail), body, timeout_);
+  // In this order: a broker that does not know the token does not answer at all.
+  absl::StatusOr<NatsMessage> answer = connection_.Request(fmt::format("{}{}", kApi, tail), body, timeout_);
+  if (delete_token_.empty() || !IsNoResponders(answer.status())) return answer;
+  return connection_.Request(fmt::format("{}{}.{}", kApi, delete_token_, tail), body, timeout_);
 }
 
 void JetStreamApi::CreateConsumerAsync(std::string_view stream, const ConsumerConfig& config,

@@ -88,7 +88,7 @@ class JetStreamApi {
  public:
   // `connection` must outlive this object and every call in flight. `delete_token`: the word behind
   // "$JS.API." by which consumers are deleted and streams purged where the plain subjects are closed (see
-  // space/api_guard.h); empty: there is none. Where a broker does not know it, the plain subjects are used.
+  // space/api_guard.h), which is tried first; empty: there is none.
   JetStreamApi(Connection& connection, std::chrono::milliseconds timeout, std::string delete_token = {});
 
   template <typename T>

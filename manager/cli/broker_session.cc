@@ -77,7 +77,7 @@ absl::StatusOr<BrokerSession> BrokerSession::Open(const BrokerOptions& options, 
 
 BrokerSession::BrokerSession(std::unique_ptr<Connection> connection, CredentialView credential)
     : connection_(std::move(connection)),
-      api_(std::make_unique<JetStreamApi>(*connection_, kApiTimeout)),
+      api_(std::make_unique<JetStreamApi>(*connection_, kApiTimeout, credential.secrets.api)),
       credential_(std::move(credential)) {}
 
 }  // namespace meshwarden

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -69,6 +70,7 @@ struct MintArguments {
   std::vector<std::string> allow_publish;
   std::optional<std::string> role;
   std::vector<std::string> capabilities;
+  std::string secrets_of;
 };
 
 // Permissions that a profile does not have must not be asked for as if it had.
@@ -102,9 +104,52 @@ absl::StatusOr<MintOptions> OptionsOf(const MintArguments& arguments, const Issu
   return options;
 }
 
-absl::Status Mint(const MintArguments& arguments, std::ostream& out) {
+absl::StatusOr<SpaceSecrets> SecretsOfFile(const std::string& path) {
+  MW_ASSIGN_OR_RETURN(const Creds creds, Creds::Load(path));
+  absl::StatusOr<CredentialView> view = ViewCredential(creds.decoded());
+  if (!view.ok()) return Annotate(view.status(), path);
+  return view->secrets;
+}
+
+// The secret tokens that the credential is to carry: those of the file that was named, else of the setup or
+// mover credential that stands where space init wrote it beside the issuer.
+absl::StatusOr<SpaceSecrets> FindSecrets(const MintArguments& arguments) {
+  if (!arguments.secrets_of.empty()) {
+    MW_ASSIGN_OR_RETURN(SpaceSecrets secrets, SecretsOfFile(arguments.secrets_of));
+    if (secrets != SpaceSecrets()) return secrets;
+    return absl::InvalidArgumentError(fmt::format(
+        "{} holds no secret tokens of its space; name a setup or mover credential that space init or "
+        "space harden wrote",
+        arguments.secrets_of));
+  }
+  const std::filesystem::path folder = std::filesystem::path(arguments.issuer).parent_path() / "creds";
+  for (const Profile profile : {Profile::kSetup, Profile::kMover}) {
+    const absl::StatusOr<SpaceSecrets> secrets =
+        SecretsOfFile((folder / fmt::format("{}.creds", NameOf(profile))).string());
+    if (secrets.ok() && *secrets != SpaceSecrets()) return *secrets;
+  }
+  return SpaceSecrets();
+}
+
+absl::Status AddSecrets(const MintArguments& arguments, MintOptions& options, std::ostream& err) {
+  if (options.profile != Profile::kSetup && options.profile != Profile::kMover) {
+    return arguments.secrets_of.empty()
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError("--secrets-of is for the profiles setup and mover");
+  }
+  MW_ASSIGN_OR_RETURN(options.permissions.secrets, FindSecrets(arguments));
+  if (options.permissions.secrets == SpaceSecrets()) {
+    err << "warning: no credential with the space's secret tokens beside the issuer, so this one has the "
+           "rights of "
+           "a space of an earlier version; name one with --secrets-of\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mint(const MintArguments& arguments, std::ostream& out, std::ostream& err) {
   MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Load(arguments.issuer));
   MW_ASSIGN_OR_RETURN(MintOptions options, OptionsOf(arguments, issuer));
+  MW_RETURN_IF_ERROR(AddSecrets(arguments, options, err));
   const std::string space = options.permissions.space;
   const Profile profile = options.profile;
   MW_ASSIGN_OR_RETURN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
@@ -125,7 +170,7 @@ void AddMint(CLI::App& creds, CommandLine& line) {
       "  meshwarden creds mint --profile agent --allow-subscribe general,team.\\> \\\n"
       "      --issuer ./mesh/issuer.json --out guest.creds");
   mint->add_option("--profile", arguments->profile,
-                   "agent, observer, admin, setup, manager, mover, launcher or unrestricted")
+                   "agent, observer, admin, setup, manager, mover, watcher, launcher or unrestricted")
       ->required();
   mint->add_option("--issuer", arguments->issuer, "Issuer file that space init wrote")->required();
   mint->add_option("--out", arguments->out, "Creds file to write (mode 0600); must not be there yet")
@@ -145,8 +190,13 @@ void AddMint(CLI::App& creds, CommandLine& line) {
   mint->add_option("--capability", arguments->capabilities, "Capability of an agent, as spawn")
       ->delimiter(',')
       ->allow_extra_args(false);
-  mint->callback(
-      [arguments, &line] { line.deed = [arguments, &line] { return Mint(*arguments, line.out); }; });
+  mint->add_option(
+      "--secrets-of", arguments->secrets_of,
+      "Setup or mover credential whose secret tokens a new one is to carry (default: those beside the "
+      "issuer)");
+  mint->callback([arguments, &line] {
+    line.deed = [arguments, &line] { return Mint(*arguments, line.out, line.err); };
+  });
 }
 
 }  // namespace

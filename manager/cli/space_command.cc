@@ -1,4 +1,4 @@
-// `meshwarden space init` and `meshwarden space setup`.
+// `meshwarden space init`, `meshwarden space setup` and `meshwarden space harden`.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -13,10 +13,12 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "endpoint/jetstream/jetstream_config.h"
+#include "endpoint/space/api_guard.h"
 #include "endpoint/space/privileged.h"
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/consumer_room.h"
+#include "provisioning/harden.h"
 #include "provisioning/space.h"
 
 namespace meshwarden {
@@ -40,7 +42,9 @@ absl::Status Init(SpaceInitOptions options, std::ostream& out) {
       "space {0} is in {1}\n"
       "  start the server   nats-server -c {1}/server.conf\n"
       "  then set it up     meshwarden space setup --creds {1}/creds/setup.creds --server nats://{2}:{3}\n"
-      "  keep off the net   {1}/keys and {1}/issuer.json: whoever holds them can make credentials\n",
+      "  keep off the net   {1}/keys and {1}/issuer.json: whoever holds them can make credentials\n"
+      "  keep to the owner  {1}/server.conf: it holds the space's secret token; the server's user must own "
+      "it\n",
       options.space, options.directory, options.server.host, options.server.port);
   return absl::OkStatus();
 }
@@ -105,6 +109,23 @@ absl::Status WarnAboutRoom(BrokerSession& session, const std::string& space, con
   return absl::OkStatus();
 }
 
+void WarnUnlessGuarded(BrokerSession& session, const std::string& space, std::ostream& err) {
+  switch (AskApiGuard(session.connection(), space, kInfoTimeout)) {
+    case ApiGuard::kInForce:
+      return;
+    case ApiGuard::kNotInForce:
+      err << "error: this server lets an agent's credential do more than its policy says: the mappings of "
+             "its "
+             "system account are not in force. Run meshwarden space harden --dir DIR, where space init "
+             "wrote, "
+             "and restart the server with the server.conf there\n";
+      return;
+    case ApiGuard::kUnknown:
+      err << "warning: cannot tell whether this server holds agents to their policy: the credential may not "
+             "ask. Take the setup credential that meshwarden space harden --dir DIR writes\n";
+  }
+}
+
 absl::Status Setup(const SetupOptions& options, CommandLine& line) {
   MW_ASSIGN_OR_RETURN(BrokerSession session, BrokerSession::Open(options.broker, "space setup", line.err));
   MW_ASSIGN_OR_RETURN(const std::string space, SpaceFor(options, session.credential()));
@@ -113,6 +134,7 @@ absl::Status Setup(const SetupOptions& options, CommandLine& line) {
                               fmt::format("space {} is not set up", space)));
   MW_RETURN_IF_ERROR(
       Annotate(WarnAboutRoom(session, space, options, line.err), "set up, but its limits cannot be read"));
+  WarnUnlessGuarded(session, space, line.err);
   line.out << fmt::format("space {} is set up: its streams and buckets are there\n", space);
   return absl::OkStatus();
 }
@@ -134,14 +156,57 @@ void AddSetup(CLI::App& space, CommandLine& line) {
   setup->callback([options, &line] { line.deed = [options, &line] { return Setup(*options, line); }; });
 }
 
+absl::Status Harden(const HardenOptions& options, std::ostream& out) {
+  MW_ASSIGN_OR_RETURN(const HardenResult result, HardenSpace(options, Clock::System()));
+  const std::string& directory = options.directory;
+  if (result.written.empty()) {
+    out << fmt::format("space {} in {} is hardened already; nothing was written\n", result.space, directory);
+    return absl::OkStatus();
+  }
+  out << fmt::format("space {} in {} is hardened\n", result.space, directory);
+  for (const std::string& path : result.written) out << fmt::format("  written            {}\n", path);
+  out << fmt::format(
+      "now, in this order:\n"
+      "  restart            nats-server, with {0}/server.conf; in a cluster each server, with its token of "
+      "the\n"
+      "                     system account\n"
+      "  then               meshwarden space setup --creds {0}/creds/setup.creds\n"
+      "  then restart       meshwardend, with mover_credentials and watcher_credentials of {0}/creds\n"
+      "  replace            every copy of setup.creds and mover.creds elsewhere\n",
+      directory);
+  return absl::OkStatus();
+}
+
+void AddHarden(CLI::App& space, CommandLine& line) {
+  struct Options {
+    std::string directory;
+    bool rotate = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* harden = space.add_subcommand(
+      "harden", "Hold agents to their policy at the broker, in a space of an earlier version");
+  harden->footer("\nExample:\n  meshwarden space harden --dir ./mesh");
+  harden->add_option("--dir", options->directory, "Folder that space init wrote to")->required();
+  harden->add_flag("--rotate", options->rotate, "Change the space's secret token, as after a leak");
+  harden->callback([options, &line] {
+    line.deed = [options, &line] {
+      using Token = HardenOptions::ApiToken;
+      return Harden({.directory = std::filesystem::absolute(options->directory).lexically_normal().string(),
+                     .token = options->rotate ? Token::kRotate : Token::kKeep},
+                    line.out);
+    };
+  });
+}
+
 }  // namespace
 
 void AddSpaceCommands(CLI::App& app, CommandLine& line) {
-  CLI::App* space = app.add_subcommand("space", "Make a space and set it up on its server");
+  CLI::App* space = app.add_subcommand("space", "Make a space, set it up on its server, harden an old one");
   space->require_subcommand(1);
   space->footer("\nExample:\n  meshwarden space init --space main --dir ./mesh");
   AddInit(*space, line);
   AddSetup(*space, line);
+  AddHarden(*space, line);
 }
 
 }  // namespace meshwarden

@@ -93,8 +93,8 @@ std::string WithoutKeys(std::string nats, const std::map<std::string, std::strin
   return nats;
 }
 
-// A trust chain that we make says the same of new keys. The account's consumer limit is ours alone: newer
-// servers need it.
+// A trust chain that we make says the same of new keys. The account's consumer limit and the system account's
+// mappings are ours alone.
 absl::Status CheckTrustChain(const Json& credentials) {
   const Json& account = credentials.at("account");
   MW_ASSIGN_OR_RETURN(const TrustChain chain,
@@ -110,6 +110,7 @@ absl::Status CheckTrustChain(const Json& credentials) {
     const Json& theirs = credentials.at(party).at("claims");
     Json nats = jwt.claims.nats;
     if (nats.contains("limits")) nats["limits"].erase("consumer");
+    nats.erase("mappings");
     MW_RETURN_IF_ERROR(
         Expect(jwt.claims.name == Text(theirs, "name") &&
                    WithoutKeys(nats.dump(), our_keys) == WithoutKeys(theirs.at("nats").dump(), their_keys),

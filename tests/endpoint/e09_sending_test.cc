@@ -215,11 +215,7 @@ class AnsweredTest : public BothModes {
     options.publish_timeout = std::chrono::milliseconds(3000);
     MW_ASSERT_OK_AND_ASSIGN(ada_, space_->Enter(std::move(options)));
   }
-  void DeleteStream() {
-    MW_ASSERT_OK_AND_ASSIGN(const NatsMessage deleted,
-                            space_->root().Request("$JS.API.STREAM.DELETE.CHAT_main", "", kPatience));
-    ASSERT_THAT(deleted.payload, HasSubstr("true"));
-  }
+  void DeleteStream() { ASSERT_THAT(space_->DeleteStream("CHAT_main"), IsOk()); }
   // Takes the stream's place: request number N gets answer number N, and none if that is empty.
   void AnswerWith(std::vector<std::string> answers) {
     DeleteStream();
@@ -290,9 +286,7 @@ TEST_P(AnsweredTest, E9_AStreamThatWasThereIsWaitedFor) {
 TEST(Sending, E9_WithoutASpaceTheErrorSaysSo) {
   MW_ASSERT_OK_AND_ASSIGN(const auto space, TestSpace::Start(Mode::kOpen));
   MW_ASSERT_OK_AND_ASSIGN(const auto ada, space->Enter("ada"));
-  MW_ASSERT_OK_AND_ASSIGN(const NatsMessage deleted,
-                          space->root().Request("$JS.API.STREAM.DELETE.CHAT_main", "", kPatience));
-  EXPECT_THAT(deleted.payload, HasSubstr("true"));
+  ASSERT_THAT(space->DeleteStream("CHAT_main"), IsOk());
   EXPECT_THAT(ada->endpoint->Multicast(Text("x")),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("is the space \"main\" set up?")));
 }

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
+#include "endpoint/jetstream/jetstream_answer.h"
 #include "endpoint/jetstream/jetstream_config.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -76,6 +77,12 @@ TestSpace::~TestSpace() = default;
 TestBroker& TestSpace::broker() { return mesh_ != nullptr ? mesh_->broker() : *broker_; }
 Connection& TestSpace::root() { return mesh_ != nullptr ? mesh_->root() : *root_; }
 JetStreamApi& TestSpace::root_api() { return mesh_ != nullptr ? mesh_->root_api() : *root_api_; }
+
+absl::Status TestSpace::DeleteStream(const std::string& stream) {
+  const std::string tail = "STREAM.DELETE." + stream;
+  const std::string subject = mesh_ != nullptr ? mesh_->SecretApi(tail) : "$JS.API." + tail;
+  return DecodeAnswer(root().Request(subject, "", kRequestTimeout)).status();
+}
 
 absl::Status TestSpace::StartManager() {
   if (mode_ == Mode::kOpen) return absl::OkStatus();

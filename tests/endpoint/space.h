@@ -62,6 +62,8 @@ class TestSpace {
   // The test's own eyes and hands: may do anything.
   Connection& root();
   JetStreamApi& root_api();
+  // Deletes a stream, as a privileged party.
+  absl::Status DeleteStream(const std::string& stream);
 
   // Auth mode: a manager that serves service `self`. Nothing in open mode, where nobody is needed.
   absl::Status StartManager();

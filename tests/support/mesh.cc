@@ -17,7 +17,9 @@
 #include "policy/loader.h"
 #include "proto/names.h"
 #include "proto/subject.h"
+#include "provisioning/credential.h"
 #include "provisioning/space.h"
+#include "tests/support/earlier_space.h"
 
 namespace meshwarden::testing {
 namespace {
@@ -44,13 +46,13 @@ absl::StatusOr<std::string> ServerConfigWithoutStore(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Start(std::string_view policy_yaml) {
+absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Start(std::string_view policy_yaml, Made made) {
   std::unique_ptr<Mesh> mesh(new Mesh());
-  MW_RETURN_IF_ERROR(mesh->Prepare(policy_yaml));
+  MW_RETURN_IF_ERROR(mesh->Prepare(policy_yaml, made));
   return mesh;
 }
 
-absl::Status Mesh::Prepare(std::string_view policy_yaml) {
+absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made) {
   MW_ASSIGN_OR_RETURN(directory_, MakeScratchDirectory());
   const std::string policy_file = directory_ + "/policy.yaml";
   MW_RETURN_IF_ERROR(WriteFile(policy_file, policy_yaml, {.mode = FileMode::kReadable}));
@@ -63,27 +65,54 @@ absl::Status Mesh::Prepare(std::string_view policy_yaml) {
   init.directory = directory_ + "/space";
   init.server.store_dir = directory_ + "/store";
   MW_RETURN_IF_ERROR(InitSpace(init, Clock::System()));
+  if (made == Made::kByAnEarlierVersion) {
+    MW_RETURN_IF_ERROR(MakeItOfAnEarlierVersion(init.directory));
+  }
   MW_ASSIGN_OR_RETURN(issuer_, Issuer::Load(PathOf("issuer.json")));
 
   BrokerOptions broker;
   MW_ASSIGN_OR_RETURN(broker.config, ServerConfigWithoutStore(PathOf("server.conf")));
   MW_ASSIGN_OR_RETURN(broker_, TestBroker::Start(std::move(broker)));
-  MW_ASSIGN_OR_RETURN(const auto unrestricted, Mint(Profile::kUnrestricted));
-  MW_ASSIGN_OR_RETURN(root_, Connect(unrestricted));
-  root_api_ = std::make_unique<JetStreamApi>(*root_, kRequestTimeout);
-  MW_ASSIGN_OR_RETURN(setup_, ConnectAs("setup"));
-  setup_api_ = std::make_unique<JetStreamApi>(*setup_, kRequestTimeout);
+  MW_RETURN_IF_ERROR(ConnectPrivileged());
   return Privileged(*setup_api_, kSpace).CreateSpaceStreams(/*replicas=*/1);
 }
 
-Mesh::~Mesh() {
+absl::Status Mesh::ConnectPrivileged() {
+  MW_ASSIGN_OR_RETURN(const Creds setup, Creds::Load(PathOf("creds/setup.creds")));
+  MW_ASSIGN_OR_RETURN(const CredentialView view, ViewCredential(setup.decoded()));
+  secrets_ = view.secrets;
+  MW_ASSIGN_OR_RETURN(const auto unrestricted, Mint(Profile::kUnrestricted));
+  MW_ASSIGN_OR_RETURN(root_, Connect(unrestricted));
+  root_api_ = std::make_unique<JetStreamApi>(*root_, kRequestTimeout, secrets_.api);
+  MW_ASSIGN_OR_RETURN(setup_, ConnectAs("setup"));
+  setup_api_ = std::make_unique<JetStreamApi>(*setup_, kRequestTimeout, secrets_.api);
+  return absl::OkStatus();
+}
+
+void Mesh::Disconnect() {
   setup_api_.reset();
   setup_.reset();
   root_api_.reset();
   root_.reset();
+}
+
+absl::Status Mesh::RestartBroker() {
+  Disconnect();
+  MW_ASSIGN_OR_RETURN(const std::string config, ServerConfigWithoutStore(PathOf("server.conf")));
+  MW_RETURN_IF_ERROR(broker_->SetConfig(config));
+  MW_RETURN_IF_ERROR(broker_->Restart());
+  return ConnectPrivileged();
+}
+
+Mesh::~Mesh() {
+  Disconnect();
   broker_.reset();
   std::error_code error;
   std::filesystem::remove_all(directory_, error);
+}
+
+std::string Mesh::SecretApi(std::string_view tail) const {
+  return fmt::format("$JS.API.{}.{}", secrets_.api, tail);
 }
 
 std::string Mesh::PathOf(std::string_view name) const { return fmt::format("{}/space/{}", directory_, name); }
@@ -107,6 +136,7 @@ absl::StatusOr<std::shared_ptr<const Creds>> Mesh::Mint(Profile profile) {
   options.profile = profile;
   options.permissions.space = kSpace;
   options.permissions.id = user.public_key().text();
+  options.permissions.secrets = secrets_;
   MW_ASSIGN_OR_RETURN(Creds creds, MintCreds(*issuer_, options, std::move(user), Clock::System()));
   return std::make_shared<const Creds>(std::move(creds));
 }

@@ -18,6 +18,7 @@
 #include "proto/control.h"
 #include "provisioning/mint.h"
 #include "provisioning/provisioner.h"
+#include "provisioning/space_secrets.h"
 #include "tests/support/broker.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
@@ -34,8 +35,10 @@ struct TestAgent {
 
 class Mesh {
  public:
+  // What space init wrote: today, or by a version that knew no secret tokens (see earlier_space.h).
+  enum class Made { kToday, kByAnEarlierVersion };
   // Starts a broker with a fresh trust chain and sets up the space "main" under `policy_yaml`.
-  static absl::StatusOr<std::unique_ptr<Mesh>> Start(std::string_view policy_yaml);
+  static absl::StatusOr<std::unique_ptr<Mesh>> Start(std::string_view policy_yaml, Made made = Made::kToday);
   ~Mesh();
 
   TestBroker& broker() { return *broker_; }
@@ -50,8 +53,15 @@ class Mesh {
   Connection& setup() { return *setup_; }
   JetStreamApi& setup_api() { return *setup_api_; }
 
+  // The subject by which a privileged party reaches what plain "$JS.API.<tail>" no longer does.
+  std::string SecretApi(std::string_view tail) const;
+  const std::string& api_token() const { return secrets_.api; }
+
   // The path of one of the files that `space init` wrote: "creds/setup.creds", "issuer.json".
   std::string PathOf(std::string_view name) const;
+
+  // Starts the broker anew with what stands in server.conf and creds now, and connects root and setup again.
+  absl::Status RestartBroker();
 
   // Makes durables and record of a new identity as `agent` of the policy, and connects it. A pinned agent
   // needs its `user` key pair.
@@ -72,11 +82,15 @@ class Mesh {
 
  private:
   Mesh() = default;
-  absl::Status Prepare(std::string_view policy_yaml);
+  absl::Status Prepare(std::string_view policy_yaml, Made made);
+  // Learns the secret tokens, and connects those who have them.
+  absl::Status ConnectPrivileged();
+  void Disconnect();
 
   std::string directory_;
   std::shared_ptr<const Policy> policy_;
   std::optional<Issuer> issuer_;
+  SpaceSecrets secrets_;
   std::unique_ptr<TestBroker> broker_;
   std::unique_ptr<Connection> root_;
   std::unique_ptr<JetStreamApi> root_api_;

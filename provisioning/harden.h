@@ -1,0 +1,38 @@
+// Closing a space on disk: the mappings of provisioning/api_mappings.h in its server configuration, and the
+// credentials that go with them.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace meshwarden {
+
+struct HardenOptions {
+  enum class ApiToken {
+    kKeep,    // the one that the space has, a new one if it has none
+    kRotate,  // a new one
+  };
+  std::string directory;  // where space init wrote
+  ApiToken token = ApiToken::kKeep;
+};
+
+struct HardenResult {
+  std::string space;
+  std::vector<std::string> written;  // paths, in the order of writing; empty: all was in place
+};
+
+// Brings what space init wrote to what it would write today: the system account's token in D/server.conf with
+// the mappings, D/creds/setup.creds and mover.creds with the grants that go with it, of the same identities
+// and with the same end, and D/creds/watcher.creds if there is none. All else stays, what operators have
+// added to the configuration or to the system account included. Files are replaced whole, the configuration
+// last; stopped in between, it is simply to be repeated.
+//
+// NotFound or InvalidArgument says which of the files is missing or not as space init writes it; nothing has
+// been written then.
+absl::StatusOr<HardenResult> HardenSpace(const HardenOptions& options, const Clock& clock);
+
+}  // namespace meshwarden
