@@ -1,4 +1,5 @@
-// Reading UTF-8 one character at a time, for the rules that speak of characters.
+// Reading UTF-8 one character at a time, for the rules that speak of characters. What a character is, is
+// known by libunistring.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,13 @@ struct Utf8Character {
 // beyond U+10FFFF are invalid.
 Utf8Character FirstCharacter(std::string_view text);
 Utf8Character LastCharacter(std::string_view text);
+
+// Where the character begins that holds the byte at `index`: `index` itself if that byte begins one, is
+// invalid, or is past the end of `text`.
+std::size_t CharacterStart(std::string_view text, std::size_t index);
+
+// The longest beginning of `text` that has at most `max_bytes` and splits no character.
+std::string_view FirstBytes(std::string_view text, std::size_t max_bytes);
 
 // How many UTF-16 units `text` takes, as JavaScript counts the length of a string; an invalid byte is one.
 std::size_t Utf16Length(std::string_view text);

@@ -57,6 +57,30 @@ TEST(Utf8Test, StrayByteAtTheEndIsInvalid) {
   EXPECT_EQ(LastCharacter("é\x80").bytes, 1U);
 }
 
+TEST(Utf8Test, ACharacterBeginsAtItsFirstByte) {
+  for (std::size_t index = 1; index < 5; ++index) EXPECT_EQ(CharacterStart("x😀é", index), 1U) << index;
+  EXPECT_EQ(CharacterStart("x😀é", 0), 0U);
+  EXPECT_EQ(CharacterStart("x😀é", 5), 5U);
+  EXPECT_EQ(CharacterStart("x😀é", 6), 5U);
+}
+
+TEST(Utf8Test, WhatIsInNoCharacterIsWhereItIs) {
+  EXPECT_EQ(CharacterStart("\x80\x80\x80", 2), 2U);
+  EXPECT_EQ(CharacterStart("é\x80", 2), 2U);
+  EXPECT_EQ(CharacterStart("\xF0\x9F\x98", 2), 2U) << "cut short";
+  EXPECT_EQ(CharacterStart("é", 2), 2U);
+  EXPECT_EQ(CharacterStart("é", 9), 9U);
+}
+
+TEST(Utf8Test, ACutSplitsNoCharacter) {
+  EXPECT_EQ(FirstBytes("aé", 3), "aé");
+  EXPECT_EQ(FirstBytes("aé", 2), "a");
+  EXPECT_EQ(FirstBytes("ab😀", 5), "ab");
+  EXPECT_EQ(FirstBytes("ab😀", 99), "ab😀");
+  EXPECT_EQ(FirstBytes("é", 1), "");
+  EXPECT_EQ(FirstBytes("\x80\x80\x80", 2), "\x80\x80");
+}
+
 TEST(Utf8Test, Utf16UnitsAreCounted) {
   EXPECT_EQ(Utf16Length(""), 0U);
   EXPECT_EQ(Utf16Length("aé日"), 3U);
