@@ -3,7 +3,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "proto/lowercase.h"
+#include "base/text/lowercase.h"
 #include "proto/token.h"
 
 namespace meshwarden {

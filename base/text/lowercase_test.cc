@@ -1,4 +1,4 @@
-#include "proto/lowercase.h"
+#include "base/text/lowercase.h"
 
 #include <gtest/gtest.h>
 
@@ -68,6 +68,21 @@ TEST(LowerCaseTest, SigmaAtTheEndOfAWordIsFinal) {
 TEST(LowerCaseTest, SigmaAfterARarerLetterIsFinalToo) {
   EXPECT_EQ(LowerCase("\u10A0Σ"), "\u2D00ς");
   EXPECT_EQ(LowerCase("\uFF41Σ\uFF21"), "\uFF41σ\uFF41");
+}
+
+TEST(LowerCaseTest, SigmaAfterALetterWithoutCounterpartIsFinalToo) {
+  EXPECT_EQ(LowerCase("\u0138Σ \U0001D400Σ"), "\u0138ς \U0001D400ς");
+}
+
+TEST(LowerCaseTest, TheEndOfAWordLiesBehindMarksAndApostrophes) {
+  EXPECT_EQ(LowerCase("Ο\u0301'Σ\u00AD"), "ο\u0301'ς\u00AD");
+  EXPECT_EQ(LowerCase("ΟΣ'\u0301Ο"), "οσ'\u0301ο");
+  EXPECT_EQ(LowerCase("\u1D2CΣ Ο\u1D2CΣ"), "\u1D2Cσ ο\u1D2Cς") << "raised letters count as marks";
+}
+
+TEST(LowerCaseTest, AnInvalidByteEndsAWord) {
+  EXPECT_EQ(LowerCase("ΟΣ\xFFΟ"), "ος\xFFο");
+  EXPECT_EQ(LowerCase("Ο\xFFΣ"), "ο\xFFσ");
 }
 
 TEST(LowerCaseTest, SigmaElsewhereIsNotFinal) {
