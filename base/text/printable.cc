@@ -1,5 +1,7 @@
 #include "base/text/printable.h"
 
+#include <uniwidth.h>
+
 #include <array>
 #include <cstdint>
 
@@ -81,5 +83,10 @@ std::string Clipped(std::string_view text, std::size_t max_bytes) {
 }
 
 std::string Quoted(std::string_view text) { return '"' + Clipped(text, kMaxQuotedBytes) + '"'; }
+
+std::size_t ColumnsOf(std::string_view text) {
+  const int columns = u8_width(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), "UTF-8");
+  return static_cast<std::size_t>(columns);
+}
 
 }  // namespace meshwarden

@@ -26,4 +26,8 @@ std::string Clipped(std::string_view text, std::size_t max_bytes);
 // Clipped to 64 bytes, in double quotes.
 std::string Quoted(std::string_view text);
 
+// How many columns of a terminal `text` takes, which must be printable: two for each character of the wide
+// scripts of East Asia, none for a mark on another.
+std::size_t ColumnsOf(std::string_view text);
+
 }  // namespace meshwarden

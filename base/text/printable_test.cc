@@ -33,6 +33,13 @@ TEST(Printable, ReplacesWhatATerminalWouldAct) {
   EXPECT_EQ(Printable("\xFF\xC3"), "??");
 }
 
+TEST(ColumnsOf, AreThoseOfATerminal) {
+  EXPECT_EQ(ColumnsOf(""), 0U);
+  EXPECT_EQ(ColumnsOf("aé"), 2U);
+  EXPECT_EQ(ColumnsOf("日本"), 4U);
+  EXPECT_EQ(ColumnsOf("e\u0301x"), 2U);
+}
+
 TEST(Quoted, CutsLongTextBetweenCharacters) {
   EXPECT_EQ(Quoted(std::string(64, 'x')), '"' + std::string(64, 'x') + '"');
   EXPECT_EQ(Quoted(std::string(65, 'x')), '"' + std::string(64, 'x') + "...\"");

@@ -35,9 +35,7 @@ std::string SourceProblem::Format() const {
   std::string text = fmt::format("{}: {}", location.Format(), message);
   if (!suggestion.empty()) text += fmt::format(" ({})", suggestion);
   if (location.line == 0) return text;
-  const auto continued = std::count_if(
-      line_text.begin(), line_text.begin() + static_cast<std::ptrdiff_t>(caret), ContinuesCharacter);
-  const std::size_t column = caret - static_cast<std::size_t>(continued);
+  const std::size_t column = ColumnsOf(std::string_view(line_text).substr(0, caret));
   return fmt::format("{}\n{}\n{}^", text, line_text, std::string(column, ' '));
 }
 

@@ -19,7 +19,11 @@ TEST(SourceProblem, ShowsPlaceLineAndCaret) {
 }
 
 TEST(SourceProblem, TheCaretStandsUnderTheCharacterNotTheByte) {
-  EXPECT_EQ(FormatOne("é日: x", {1, 8}), "f:1:8: wrong (do it right)\né日: x\n    ^");
+  EXPECT_EQ(FormatOne("éñ: x", {1, 7}), "f:1:7: wrong (do it right)\néñ: x\n    ^");
+}
+
+TEST(SourceProblem, TheCaretCountsColumnsOfATerminal) {
+  EXPECT_EQ(FormatOne("日e\u0301: x", {1, 9}), "f:1:9: wrong (do it right)\n日e\u0301: x\n     ^");
 }
 
 TEST(SourceProblem, AColumnPastTheLineIsItsEnd) {
