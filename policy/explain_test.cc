@@ -61,7 +61,8 @@ TEST(ExplainChannel, AnUnknownAgentIsNotFound) {
   EXPECT_THAT(Explain("plannr", "general"),
               StatusIs(absl::StatusCode::kNotFound,
                        "the policy of space main has no agent \"plannr\"; did you mean planner?"));
-  EXPECT_THAT(Explain("\x1b[2J", "general"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("\"?[2J\"")));
+  EXPECT_THAT(Explain("\x1b[2J", "general"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("\"\\u001b[2J\"")));
 }
 
 TEST(ExplainChannel, AChannelMustBeStrict) {

@@ -97,7 +97,7 @@ class FileReader {
     const bool plain = node.kind() == YamlKind::kScalar && node.style() == YamlStyle::kPlain;
     if (node.kind() == YamlKind::kRefused || (plain && node.text() == "1")) return;
     fields_.Report(node.place(),
-                   plain ? fmt::format("version {} is not known", Clipped(node.text(), 64))
+                   plain ? fmt::format("version {} is not known", Printable(node.text(), kMaxQuotedBytes))
                          : "version must be the number 1",
                    "write version: 1");
   }

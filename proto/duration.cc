@@ -4,21 +4,17 @@
 
 #include <charconv>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <system_error>
 
-#include "base/json.h"
+#include "base/text/printable.h"
 #include "proto/token.h"
 
 namespace meshwarden {
 namespace {
 
 using std::chrono::milliseconds;
-
-// How much of a bad text a message repeats.
-constexpr std::size_t kQuotedBytes = 64;
 
 std::optional<milliseconds> UnitNamed(char unit) {
   switch (unit) {
@@ -33,11 +29,6 @@ std::optional<milliseconds> UnitNamed(char unit) {
     default:
       return std::nullopt;
   }
-}
-
-// Quoted as in JSON, so that control characters do not reach a log.
-std::string Quoted(std::string_view text) {
-  return DumpJson(Json(std::string(text.substr(0, kQuotedBytes))));
 }
 
 absl::Status Invalid(std::string_view text) {

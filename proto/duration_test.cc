@@ -49,6 +49,13 @@ TEST(ParseDurationTest, LongestIsReadAndMoreRefused) {
 
 TEST(ParseDurationTest, MessageHasNoControlCharacters) {
   EXPECT_THAT(ParseDuration("5\n"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"5\\n\"")));
+  EXPECT_THAT(ParseDuration("5\u202e"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"5\\u202e\"")));
+}
+
+TEST(ParseDurationTest, MessageShowsTheBeginningOfALongText) {
+  EXPECT_THAT(ParseDuration(std::string(63, '5') + "é"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"" + std::string(63, '5') + "…\"")));
 }
 
 }  // namespace

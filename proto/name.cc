@@ -2,18 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-#include <string>
-
-#include "base/json.h"
+#include "base/text/printable.h"
 #include "proto/token.h"
 
 namespace meshwarden {
 namespace {
 
 absl::Status InvalidName(std::string_view name, std::string_view why) {
-  return absl::InvalidArgumentError(
-      fmt::format("invalid name {}: {}", DumpJson(Json(std::string(name))), why));
+  return absl::InvalidArgumentError(fmt::format("invalid name {}: {}", Quoted(name, kMaxNameBytes), why));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <optional>
 
-#include "base/text/echo.h"
+#include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
@@ -47,18 +47,17 @@ bool IsRecommended(const Version& version) {
 ServerVersionCheck CheckServerVersion(std::string_view text) {
   const std::optional<Version> version = Parse(text);
   if (!version.has_value() || *version < kFloor) {
-    return {
-        ServerVersionVerdict::kTooOld,
-        fmt::format("the NATS server is version \"{}\", and 2.10 is the oldest that can filter a consumer "
-                    "on several subjects; install nats-server 2.14.3 or later",
-                    Echo(text, 64))};
+    return {ServerVersionVerdict::kTooOld,
+            fmt::format("the NATS server is version {}, and 2.10 is the oldest that can filter a consumer "
+                        "on several subjects; install nats-server 2.14.3 or later",
+                        Quoted(text))};
   }
   if (!IsRecommended(*version)) {
     return {
         ServerVersionVerdict::kOutdated,
         fmt::format("the NATS server is version {}, which has known security defects; upgrade to 2.12.12, "
                     "2.14.3 or later",
-                    Echo(text, 64))};
+                    Printable(text, kMaxQuotedBytes))};
   }
   return {ServerVersionVerdict::kFine, ""};
 }

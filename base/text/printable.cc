@@ -1,54 +1,66 @@
 #include "base/text/printable.h"
 
+#include <fmt/format.h>
 #include <uniwidth.h>
 
-#include <array>
 #include <cstdint>
+
+#include "base/text/utf8.h"
 
 namespace meshwarden {
 namespace {
 
-constexpr std::size_t kMaxQuotedBytes = 64;
+constexpr std::string_view kReplacement = "\uFFFD";
+constexpr std::string_view kCutMark = "…";
 
-std::uint8_t ByteAt(std::string_view text, std::size_t index) {
-  return static_cast<std::uint8_t>(text[index]);
+// As in JSON. No deceptive character needs more than four digits.
+std::string Escaped(char32_t character) {
+  switch (character) {
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    default:
+      return fmt::format("\\u{:04x}", static_cast<std::uint32_t>(character));
+  }
 }
 
-// How long a character is whose first byte is `lead`; 0 for a byte that begins none.
-std::size_t LengthByLead(std::uint8_t lead) {
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;
-  if (lead < 0xE0) return 2;
-  if (lead < 0xF0) return 3;
-  return lead < 0xF5 ? 4 : 0;
+// `text` with what `must_be_escaped` escaped, and each invalid byte replaced.
+std::string Shown(std::string_view text, std::size_t max_bytes, bool (*must_be_escaped)(char32_t)) {
+  std::string_view rest = FirstBytes(text, max_bytes);
+  const bool cut = rest.size() < text.size();
+  std::string shown;
+  shown.reserve(rest.size());
+  while (!rest.empty()) {
+    const Utf8Character character = FirstCharacter(rest);
+    if (!character.valid()) {
+      shown += kReplacement;
+    } else if (must_be_escaped(character.code_point)) {
+      shown += Escaped(character.code_point);
+    } else {
+      shown += rest.substr(0, character.bytes);
+    }
+    rest.remove_prefix(character.bytes);
+  }
+  if (cut) shown += kCutMark;
+  return shown;
 }
 
-// The code point of `length` bytes whose shape has been checked.
-char32_t Decode(std::string_view text, std::size_t length) {
-  static constexpr std::array<std::uint8_t, 5> kLeadMask = {0, 0x7F, 0x1F, 0x0F, 0x07};
-  char32_t value = ByteAt(text, 0) & kLeadMask[length];
-  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (ByteAt(text, i) & 0x3FU);
-  return value;
+bool IsUnprintable(char32_t character) {
+  return character == '\t' || character == '\n' || IsDeceptive(character);
 }
 
-bool IsOverlongOrNoCharacter(char32_t value, std::size_t length) {
-  static constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  return value < kSmallest[length] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF);
+bool NeedsEscapeInQuotes(char32_t character) {
+  return character == '"' || character == '\\' || IsUnprintable(character);
 }
 
 }  // namespace
-
-std::size_t Utf8Length(std::string_view text) {
-  if (text.empty()) return 0;
-  const std::size_t length = LengthByLead(ByteAt(text, 0));
-  if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((ByteAt(text, i) & 0xC0U) != 0x80U) return 0;
-  }
-  return IsOverlongOrNoCharacter(Decode(text, length), length) ? 0 : length;
-}
-
-char32_t Utf8CodePoint(std::string_view text) { return Decode(text, LengthByLead(ByteAt(text, 0))); }
 
 bool IsDeceptive(char32_t character) {
   if (character == '\t' || character == '\n') return false;
@@ -59,30 +71,13 @@ bool IsDeceptive(char32_t character) {
          character == 0xFEFF;
 }
 
-std::string Printable(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t length = Utf8Length(text);
-    const bool shown = length > 0 && !IsDeceptive(Utf8CodePoint(text)) && text[0] != '\n' && text[0] != '\t';
-    if (shown) {
-      result.append(text.substr(0, length));
-    } else {
-      result.push_back(length > 0 && text[0] == '\t' ? ' ' : '?');
-    }
-    text.remove_prefix(length > 0 ? length : 1);
-  }
-  return result;
+std::string Printable(std::string_view text, std::size_t max_bytes) {
+  return Shown(text, max_bytes, IsUnprintable);
 }
 
-std::string Clipped(std::string_view text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return Printable(text);
-  std::size_t end = max_bytes;
-  while (end > 0 && (ByteAt(text, end) & 0xC0U) == 0x80U) --end;
-  return Printable(text.substr(0, end)) + "...";
+std::string Quoted(std::string_view text, std::size_t max_bytes) {
+  return '"' + Shown(text, max_bytes, NeedsEscapeInQuotes) + '"';
 }
-
-std::string Quoted(std::string_view text) { return '"' + Clipped(text, kMaxQuotedBytes) + '"'; }
 
 std::size_t ColumnsOf(std::string_view text) {
   const int columns = u8_width(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), "UTF-8");

@@ -1,4 +1,5 @@
-// Showing text that we do not trust to people: on a terminal, in a log line.
+// Repeating text of unknown origin to people: on a terminal, in a log line, in an answer. All that is printed
+// of foreign text comes through here.
 #pragma once
 
 #include <cstddef>
@@ -7,24 +8,21 @@
 
 namespace meshwarden {
 
-// How many bytes the first character of `text` takes; 0 if it is no valid UTF-8 or `text` is empty.
-std::size_t Utf8Length(std::string_view text);
+// How much of a text Quoted repeats unless told.
+inline constexpr std::size_t kMaxQuotedBytes = 64;
 
-// The first character of `text`, which must be valid UTF-8.
-char32_t Utf8CodePoint(std::string_view text);
-
-// True for characters that no policy needs and that make a text look different from what it says: control
-// characters other than tab and line break, marks that turn the writing direction, a byte order mark.
+// True for characters that no text needs and that make it look different from what it says: control
+// characters other than tab and line break, line separators, marks that turn the writing direction, a byte
+// order mark.
 bool IsDeceptive(char32_t character);
 
-// `text` with '?' for each control or deceptive character and for each invalid byte.
-std::string Printable(std::string_view text);
+// `text` with tabs, line breaks and deceptive characters escaped as in JSON ("\n", "\u202e"), and with U+FFFD
+// for each byte that is not UTF-8. Of more than `max_bytes` the beginning and "…"; no character is split.
+// Quotes and backslashes stay, so what is printable stays as it is.
+std::string Printable(std::string_view text, std::size_t max_bytes = std::string_view::npos);
 
-// Printable; of more than `max_bytes` the beginning and "...". No character is cut.
-std::string Clipped(std::string_view text, std::size_t max_bytes);
-
-// Clipped to 64 bytes, in double quotes.
-std::string Quoted(std::string_view text);
+// The same in double quotes, with quotes and backslashes escaped as well: a string of JSON, and of YAML.
+std::string Quoted(std::string_view text, std::size_t max_bytes = kMaxQuotedBytes);
 
 // How many columns of a terminal `text` takes, which must be printable: two for each character of the wide
 // scripts of East Asia, none for a mark on another.

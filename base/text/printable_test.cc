@@ -2,35 +2,30 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
 namespace meshwarden {
 namespace {
 
-TEST(Utf8Length, IsThatOfTheFirstCharacter) {
-  EXPECT_EQ(Utf8Length("ab"), 1);
-  EXPECT_EQ(Utf8Length("éa"), 2);
-  EXPECT_EQ(Utf8Length("日a"), 3);
-  EXPECT_EQ(Utf8Length("😀a"), 4);
-  EXPECT_EQ(Utf8CodePoint("😀"), char32_t{0x1F600});
+using std::string_view_literals::operator""sv;
+
+TEST(Printable, OrdinaryTextStaysAsItIs) {
+  EXPECT_EQ(Printable("team.backend"), "team.backend");
+  EXPECT_EQ(Printable("say \"Grüße\" \\ 日本 😀"), "say \"Grüße\" \\ 日本 😀");
+  EXPECT_EQ(Printable("", 0), "");
 }
 
-TEST(Utf8Length, IsNoneForWhatIsNoCharacter) {
-  EXPECT_EQ(Utf8Length(""), 0);
-  EXPECT_EQ(Utf8Length("\x80"), 0) << "continuation byte alone";
-  EXPECT_EQ(Utf8Length("\xC3"), 0) << "cut short";
-  EXPECT_EQ(Utf8Length("\xC0\xAF"), 0) << "overlong, two bytes";
-  EXPECT_EQ(Utf8Length("\xE0\x80\xAF"), 0) << "overlong, three bytes";
-  EXPECT_EQ(Utf8Length("\xED\xA0\x80"), 0) << "surrogate";
-  EXPECT_EQ(Utf8Length("\xF4\x90\x80\x80"), 0) << "beyond the last code point";
+TEST(Printable, ControlCharactersAreEscaped) {
+  EXPECT_EQ(Printable("a\r\nb\tc"), "a\\r\\nb\\tc");
+  EXPECT_EQ(Printable("a\0b\x1b[31m\x7f"sv), "a\\u0000b\\u001b[31m\\u007f");
 }
 
-TEST(Printable, KeepsText) { EXPECT_EQ(Printable("team.é 日"), "team.é 日"); }
-
-TEST(Printable, ReplacesWhatATerminalWouldAct) {
-  EXPECT_EQ(Printable("a\x1b[31m"), "a?[31m");
-  EXPECT_EQ(Printable("a\r\nb"), "a??b");
-  EXPECT_EQ(Printable("a\tb"), "a b");
-  EXPECT_EQ(Printable("a\u202Eb\uFEFF"), "a?b?");
-  EXPECT_EQ(Printable("\xFF\xC3"), "??");
+TEST(Printable, CharactersThatMisleadATerminalAreEscaped) {
+  EXPECT_EQ(Printable("a\u202eb\u2028c\u0085"), "a\\u202eb\\u2028c\\u0085");
+  EXPECT_EQ(Printable("\u2066x\ufeff"), "\\u2066x\\ufeff");
 }
 
 TEST(ColumnsOf, AreThoseOfATerminal) {
@@ -40,10 +35,52 @@ TEST(ColumnsOf, AreThoseOfATerminal) {
   EXPECT_EQ(ColumnsOf("e\u0301x"), 2U);
 }
 
-TEST(Quoted, CutsLongTextBetweenCharacters) {
-  EXPECT_EQ(Quoted(std::string(64, 'x')), '"' + std::string(64, 'x') + '"');
-  EXPECT_EQ(Quoted(std::string(65, 'x')), '"' + std::string(64, 'x') + "...\"");
-  EXPECT_EQ(Quoted(std::string(63, 'x') + "éy"), '"' + std::string(63, 'x') + "...\"");
+TEST(Printable, BytesThatAreNotUtf8AreReplacedOneByOne) {
+  EXPECT_EQ(Printable("a\xff\xfe z"), "a\uFFFD\uFFFD z");
+  EXPECT_EQ(Printable("\xe2\x82"), "\uFFFD\uFFFD") << "cut short";
+  EXPECT_EQ(Printable("\xc0\x80"), "\uFFFD\uFFFD") << "overlong NUL";
+  EXPECT_EQ(Printable("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD") << "surrogate";
+  EXPECT_EQ(Printable("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "beyond Unicode";
+}
+
+TEST(Printable, ExactlyTheBoundIsNotCut) { EXPECT_EQ(Printable("12345678", 8), "12345678"); }
+
+TEST(Printable, OneByteMoreIsCutAndShown) { EXPECT_EQ(Printable("123456789", 8), "12345678…"); }
+
+TEST(Printable, ACutSplitsNoCharacter) {
+  EXPECT_EQ(Printable("aä", 2), "a…");
+  EXPECT_EQ(Printable("ab😀", 5), "ab…");
+  EXPECT_EQ(Printable("ab😀", 6), "ab😀");
+}
+
+TEST(Printable, WhatIsCountedIsTheTextAndNotItsEscapes) {
+  EXPECT_EQ(Printable("\x1b\x1b", 2), "\\u001b\\u001b");
+}
+
+TEST(Printable, WhatWasPrintedStaysAsItIs) {
+  const std::string once = Printable("a\"\\n\n\t\u202e\xff");
+  EXPECT_EQ(Printable(once), once);
+}
+
+TEST(Quoted, IsAStringOfJsonThatSaysTheSame) {
+  for (const std::string_view text :
+       {"plain"sv, "say \"no\" \\ yes"sv, "a\r\nb\tc\0\x1b\x7f"sv, "\u202e é 😀"sv}) {
+    EXPECT_EQ(nlohmann::json::parse(Quoted(text)), text);
+  }
+  EXPECT_EQ(Quoted("a\"b\\"), R"("a\"b\\")");
+}
+
+TEST(Quoted, ShowsSixtyFourBytesUnlessTold) {
+  const std::string longest(64, 'x');
+  EXPECT_EQ(Quoted(longest), '"' + longest + '"');
+  EXPECT_EQ(Quoted(longest + 'x'), '"' + longest + "…\"");
+  EXPECT_EQ(Quoted("12345", 4), "\"1234…\"");
+}
+
+TEST(IsDeceptive, TextIsNot) {
+  for (const char32_t character : std::u32string_view(U" az~\t\n\u00A0é日😀\u200D")) {
+    EXPECT_FALSE(IsDeceptive(character)) << static_cast<std::uint32_t>(character);
+  }
 }
 
 }  // namespace

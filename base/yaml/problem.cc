@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/text/printable.h"
+#include "base/text/utf8.h"
 #include "base/yaml/limits.h"
 
 namespace meshwarden {
@@ -14,19 +15,15 @@ namespace {
 constexpr std::size_t kMaxShownBytes = 120;
 constexpr std::size_t kMaxMessageBytes = 4'096;
 
-bool ContinuesCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
 // Sets the line and the caret, of a long line the part around the caret.
 void ShowLine(std::string_view line, std::size_t caret, SourceProblem& problem) {
   caret = std::min(caret, line.size());
-  std::size_t start = 0;
-  if (line.size() > kMaxShownBytes && caret > kMaxShownBytes / 2) start = caret - kMaxShownBytes / 2;
-  while (start > 0 && start < line.size() && ContinuesCharacter(line[start])) --start;
-  std::size_t end = std::min(line.size(), start + kMaxShownBytes);
-  while (end > start && end < line.size() && ContinuesCharacter(line[end])) --end;
-  const std::string before = Printable(line.substr(start, caret - start));
+  const bool begins_earlier = line.size() > kMaxShownBytes && caret > kMaxShownBytes / 2;
+  const std::size_t start = begins_earlier ? CharacterStart(line, caret - kMaxShownBytes / 2) : 0;
+  const std::string_view part = FirstBytes(line.substr(start), kMaxShownBytes);
+  const std::string before = Printable(part.substr(0, caret - start));
   problem.caret = before.size();
-  problem.line_text = before + Printable(line.substr(caret, end - std::min(end, caret)));
+  problem.line_text = before + Printable(part.substr(caret - start));
 }
 
 }  // namespace
@@ -45,8 +42,8 @@ void ProblemList::Keep(int ordinal, SourceProblem problem) {
   ++count_;
   if (full()) return;
   // Both may repeat what stands in the file.
-  problem.message = Clipped(problem.message, kMaxMessageBytes);
-  problem.suggestion = Clipped(problem.suggestion, kMaxMessageBytes);
+  problem.message = Printable(problem.message, kMaxMessageBytes);
+  problem.suggestion = Printable(problem.suggestion, kMaxMessageBytes);
   problems_.emplace_back(ordinal, std::move(problem));
 }
 

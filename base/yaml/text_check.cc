@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/text/printable.h"
+#include "base/text/utf8.h"
 #include "base/yaml/limits.h"
 
 namespace meshwarden {
@@ -28,11 +30,11 @@ class TextCheck {
         ++i;
         continue;
       }
-      const std::size_t length = Utf8Length(text.substr(i));
+      const Utf8Character character = FirstCharacter(text.substr(i));
       // What is no text at all would fill the list with the same problem.
-      if (length == 0) return ReportInvalidByte(i);
-      if (IsDeceptive(Utf8CodePoint(text.substr(i)))) return ReportDeceptive(i);
-      i += length;
+      if (!character.valid()) return ReportInvalidByte(i);
+      if (IsDeceptive(character.code_point)) return ReportDeceptive(i, character.code_point);
+      i += character.bytes;
     }
     return passed_;
   }
@@ -52,9 +54,10 @@ class TextCheck {
     Report(offset, fmt::format("byte 0x{:02X} is not UTF-8", byte), "save the file as UTF-8");
     return false;
   }
-  bool ReportDeceptive(std::size_t offset) {
-    const auto code = static_cast<unsigned>(Utf8CodePoint(source_.text().substr(offset)));
-    Report(offset, fmt::format("character U+{:04X} is invisible or changes how the text looks", code),
+  bool ReportDeceptive(std::size_t offset, char32_t character) {
+    Report(offset,
+           fmt::format("character U+{:04X} is invisible or changes how the text looks",
+                       static_cast<std::uint32_t>(character)),
            "take it out");
     return false;
   }

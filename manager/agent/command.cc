@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "manager/agent/words.h"
 
 namespace meshwarden {
@@ -170,12 +171,6 @@ bool Lists(std::string_view fields, std::string_view wanted) {
     fields.remove_prefix(std::min(fields.size(), field.size() + 2));
   }
   return false;
-}
-
-// Of unknown origin and perhaps long: for a message.
-std::string Quoted(std::string_view text) {
-  constexpr std::size_t kShown = 64;
-  return DumpJson(Json(std::string(text.substr(0, kShown))));
 }
 
 absl::StatusOr<const Grammar*> GrammarOf(std::string_view name) {

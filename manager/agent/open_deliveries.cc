@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/json.h"
 #include "base/status.h"
+#include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
@@ -59,9 +58,7 @@ absl::StatusOr<AckHandle> OpenDeliveries::Close(std::string_view delivery) {
   const MutexLock lock(mutex_);
   const auto found = entries_.find(std::string(delivery));
   if (found == entries_.end()) {
-    constexpr std::size_t kShown = 64;
-    return absl::NotFoundError(
-        fmt::format("no such delivery is open: {}", DumpJson(Json(std::string(delivery.substr(0, kShown))))));
+    return absl::NotFoundError(fmt::format("no such delivery is open: {}", Quoted(delivery)));
   }
   AckHandle handle = std::move(found->second.handle);
   order_.erase(found->second.place);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/secret_token.h"
-#include "base/text/echo.h"
+#include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 // A JWT may come from anybody.
 constexpr std::size_t kMaxShownBytes = 512;
 
-std::string Shown(std::string_view text) { return Echo(MaskSecretTokens(text), kMaxShownBytes); }
+std::string Shown(std::string_view text) { return Printable(MaskSecretTokens(text), kMaxShownBytes); }
 
 std::string_view PurposeOf(Profile profile) {
   switch (profile) {

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text/closest_name.h"
-#include "base/text/echo.h"
+#include "base/text/printable.h"
 #include "base/yaml/problem.h"
 #include "base/yaml/source_text.h"
 #include "base/yaml/text_check.h"
@@ -35,7 +35,6 @@ constexpr YamlWords kConfigWords = {
 
 constexpr std::size_t kMaxConfigBytes = 64 * 1024;
 constexpr std::size_t kMaxServers = 64;
-constexpr std::size_t kMaxEchoedBytes = 64;
 constexpr char kSpaceRule[] = "the name of a space is made of letters, digits, _ and -";
 
 // Keys that the specification names and this version cannot honour.
@@ -101,7 +100,7 @@ class ConfigReader {
     if (suggestion.empty()) {
       suggestion = fmt::format("the keys are {}", fmt::join(names, ", "));
     }
-    Report(key, fmt::format("unknown key \"{}\" in {}", Echo(key.text(), kMaxEchoedBytes), what), suggestion);
+    Report(key, fmt::format("unknown key {} in {}", Quoted(key.text()), what), suggestion);
   }
 
   std::string Text(const YamlNode& node) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "base/text/echo.h"
+#include "base/text/printable.h"
 #include "manager/service/set_channels.h"
 
 namespace meshwarden {
@@ -45,7 +45,7 @@ Json WhoAmIData(const SelfCall& call, const AgentPolicy& agent, const Policy& po
 
 void SelfService::Handle(ControlCall call, ControlResponder respond) {
   SelfCall::Request request{
-      .op = Echo(call.request.op, kMaxEchoedOpBytes), .sender = std::move(call.sender), .channels = {}};
+      .op = Printable(call.request.op, kMaxEchoedOpBytes), .sender = std::move(call.sender), .channels = {}};
   const bool sets_channels = call.request.op == "setChannels";
   SetChannelsDecision list = SetChannelsDecision::Granted({});
   if (sets_channels) {
@@ -107,7 +107,7 @@ void SelfService::Unidentified(const CallPtr& call, const absl::Status& status) 
   if (absl::IsNotFound(status)) {
     call->Fail(Outcome::kRefused, "unknown_agent",
                fmt::format("{}: caller {} is not an agent this manager spawned", call->op(),
-                           Echo(call->sender(), kMaxEchoedIdBytes)));
+                           Printable(call->sender(), kMaxEchoedIdBytes)));
   } else if (absl::IsResourceExhausted(status)) {
     call->Fail(Outcome::kFailed, "busy", TooManyText(call->op()));
   } else if (IsBrokerAway(status)) {
@@ -141,7 +141,7 @@ void SelfService::Moved(const CallPtr& call, const absl::Status& status) {
     parts_.directory.Forget(call->sender());
     call->Fail(Outcome::kFailed, "not_provisioned",
                fmt::format("{}: the broker has no chat durable of {}; the agent must be provisioned again",
-                           call->op(), Echo(call->sender(), kMaxEchoedIdBytes)));
+                           call->op(), Printable(call->sender(), kMaxEchoedIdBytes)));
   } else if (HasJsError(status, JsError::kFilterOverlap)) {
     call->Fail(Outcome::kRefused, "overlap",
                fmt::format("{}: the broker refuses these channels because some of them overlap", call->op()));

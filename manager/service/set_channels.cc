@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "base/text/echo.h"
+#include "base/text/printable.h"
 #include "proto/channel_pattern.h"
 #include "proto/token.h"
 
@@ -40,12 +40,12 @@ std::optional<SetChannelsDecision> RefusalOf(const std::string& channel, const A
   const absl::StatusOr<ChannelPattern> pattern = ChannelPattern::Parse(channel);
   if (!pattern.ok()) {
     return SetChannelsDecision::Refused("bad_channel",
-                                        Echo(MessageOf(pattern.status()), kMaxEchoedMessageBytes));
+                                        Printable(MessageOf(pattern.status()), kMaxEchoedMessageBytes));
   }
   if (!MaySubscribe(agent, *pattern).allowed()) {
     return SetChannelsDecision::Refused(
-        "not_allowed", fmt::format("channel \"{}\" is not within allowSubscribe {}",
-                                   Echo(channel, kMaxEchoedChannelBytes), ListOfGrants(agent)));
+        "not_allowed", fmt::format("channel {} is not within allowSubscribe {}",
+                                   Quoted(channel, kMaxEchoedChannelBytes), ListOfGrants(agent)));
   }
   return std::nullopt;
 }
@@ -101,11 +101,10 @@ SetChannelsDecision DecideSetChannels(std::span<const std::string> channels, con
   }
   if (const auto overlap = FindOverlap(CollapsePatterns(channels))) {
     return SetChannelsDecision::Refused(
-        "overlap",
-        fmt::format("setChannels: channels \"{}\" and \"{}\" overlap and neither covers the other; "
-                    "ask for one that covers both, or for only one of them",
-                    Echo(overlap->first, kMaxEchoedChannelBytes),
-                    Echo(overlap->second, kMaxEchoedChannelBytes)));
+        "overlap", fmt::format("setChannels: channels {} and {} overlap and neither covers the other; "
+                               "ask for one that covers both, or for only one of them",
+                               Quoted(overlap->first, kMaxEchoedChannelBytes),
+                               Quoted(overlap->second, kMaxEchoedChannelBytes)));
   }
   return SetChannelsDecision::Granted({channels.begin(), channels.end()});
 }
