@@ -1,6 +1,7 @@
 #include "base/text/printable.h"
 
 #include <fmt/format.h>
+#include <unictype.h>
 #include <uniwidth.h>
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 namespace meshwarden {
 namespace {
 
+constexpr char32_t kByteOrderMark = 0xFEFF;
 constexpr std::string_view kReplacement = "\uFFFD";
 constexpr std::string_view kCutMark = "…";
 
@@ -64,11 +66,10 @@ bool NeedsEscapeInQuotes(char32_t character) {
 
 bool IsDeceptive(char32_t character) {
   if (character == '\t' || character == '\n') return false;
-  return character < 0x20 || (character >= 0x7F && character < 0xA0) ||  // control characters
-         (character >= 0x200E && character <= 0x200F) ||                 // direction marks
-         (character >= 0x2028 && character <= 0x202E) ||                 // line separators, embeddings
-         (character >= 0x2066 && character <= 0x2069) ||                 // isolates
-         character == 0xFEFF;
+  constexpr std::uint32_t kControlsAndSeparators =
+      UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp;
+  return uc_is_general_category_withtable(character, kControlsAndSeparators) ||
+         uc_is_property_bidi_control(character) || character == kByteOrderMark;
 }
 
 std::string Printable(std::string_view text, std::size_t max_bytes) {

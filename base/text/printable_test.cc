@@ -1,15 +1,19 @@
 #include "base/text/printable.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace meshwarden {
 namespace {
 
+using ::testing::ElementsAre;
 using std::string_view_literals::operator""sv;
 
 TEST(Printable, OrdinaryTextStaysAsItIs) {
@@ -75,6 +79,23 @@ TEST(Quoted, ShowsSixtyFourBytesUnlessTold) {
   EXPECT_EQ(Quoted(longest), '"' + longest + '"');
   EXPECT_EQ(Quoted(longest + 'x'), '"' + longest + "…\"");
   EXPECT_EQ(Quoted("12345", 4), "\"1234…\"");
+}
+
+// Each new one has to be thought about, and must not need more than the four digits of an escape.
+TEST(IsDeceptive, TheseAre) {
+  using Range = std::pair<std::uint32_t, std::uint32_t>;
+  std::vector<Range> found;
+  for (std::uint32_t character = 0; character <= 0x10FFFF; ++character) {
+    if (!IsDeceptive(character)) continue;
+    if (!found.empty() && found.back().second + 1 == character) {
+      found.back().second = character;
+    } else {
+      found.emplace_back(character, character);
+    }
+  }
+  EXPECT_THAT(found, ElementsAre(Range(0, 0x08), Range(0x0B, 0x1F), Range(0x7F, 0x9F), Range(0x61C, 0x61C),
+                                 Range(0x200E, 0x200F), Range(0x2028, 0x202E), Range(0x2066, 0x2069),
+                                 Range(0xFEFF, 0xFEFF)));
 }
 
 TEST(IsDeceptive, TextIsNot) {
