@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/secret_token.h"
+#include "base/text/utf8.h"
 
 namespace meshwarden {
 namespace {
@@ -40,12 +41,11 @@ const char* PatternOf(LogFormat format) {
                                     : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
 }
 
-// `text` in quotes, as ASCII, with everything else escaped; a cut may leave half a character, which shows as
-// a replacement character.
-std::string Quoted(std::string_view text) {
-  const bool cut = text.size() > kMaxLogValueBytes;
-  std::string shown(text.substr(0, kMaxLogValueBytes));
-  if (cut) {
+// `text` as a string of JSON, in ASCII. Not base/text's Quoted, which leaves what a person can read: a log is
+// read by programs too, in whatever encoding.
+std::string AsciiJson(std::string_view text) {
+  std::string shown(FirstBytes(text, kMaxLogValueBytes));
+  if (shown.size() < text.size()) {
     shown += "...";
   }
   return Json(std::move(shown)).dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
@@ -59,13 +59,13 @@ bool IsPlain(std::string_view text) {
          });
 }
 
-std::string TextValue(std::string_view text) { return IsPlain(text) ? std::string(text) : Quoted(text); }
+std::string TextValue(std::string_view text) { return IsPlain(text) ? std::string(text) : AsciiJson(text); }
 
 std::string JoinedList(std::span<const std::string> items, std::string_view separator, LogFormat format) {
   std::string list = "[";
   for (std::size_t i = 0; i < items.size(); ++i) {
     list += i == 0 ? "" : separator;
-    list += format == LogFormat::kJson ? Quoted(items[i]) : TextValue(items[i]);
+    list += format == LogFormat::kJson ? AsciiJson(items[i]) : TextValue(items[i]);
   }
   return list + "]";
 }
@@ -73,7 +73,7 @@ std::string JoinedList(std::span<const std::string> items, std::string_view sepa
 std::string ValueOf(const LogField& field, LogFormat format) {
   return std::visit(Overloaded{
                         [format](std::string_view text) {
-                          return format == LogFormat::kJson ? Quoted(text) : TextValue(text);
+                          return format == LogFormat::kJson ? AsciiJson(text) : TextValue(text);
                         },
                         [](std::int64_t number) { return fmt::format("{}", number); },
                         [](double number) { return fmt::format("{:.3f}", number); },
@@ -86,7 +86,7 @@ std::string ValueOf(const LogField& field, LogFormat format) {
 
 std::string Line(LogFormat format, std::string_view message, std::span<const LogField> fields) {
   if (format == LogFormat::kJson) {
-    std::string line = "\"msg\":" + Quoted(message);
+    std::string line = "\"msg\":" + AsciiJson(message);
     for (const LogField& field : fields) {
       line += fmt::format(",\"{}\":{}", field.key, ValueOf(field, format));
     }

@@ -81,6 +81,8 @@ TEST_F(LogTest, ALongValueIsCut) {
   const std::string longest(kMaxLogValueBytes, 'a');
   EXPECT_THAT(Text("m", {{"op", longest}}), EndsWith("op=" + longest + "\n"));
   EXPECT_THAT(Text("m", {{"op", longest + "b"}}), EndsWith("op=\"" + longest + "...\"\n"));
+  const std::string one_less = longest.substr(1);
+  EXPECT_THAT(Text("m", {{"op", one_less + "é"}}), EndsWith("op=\"" + one_less + "...\"\n"));
 }
 
 TEST_F(LogTest, BelowTheLevelNothingIsWritten) {
