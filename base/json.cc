@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
@@ -24,7 +25,7 @@ class BoundsCheck final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t) override { return Count(); }
   bool number_unsigned(number_unsigned_t) override { return Count(); }
   bool number_float(number_float_t value, const string_t& text) override {
-    if (!std::isfinite(value)) return Fail(fmt::format("number {} is out of range", text.substr(0, 24)));
+    if (!std::isfinite(value)) return Fail(fmt::format("number {} is out of range", Printable(text, 24)));
     return Count();
   }
   bool string(string_t&) override { return Count(); }
@@ -36,7 +37,7 @@ class BoundsCheck final : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     if (name.find('\0') != std::string::npos) return Fail("a key contains a NUL character");
     if (!keys_.back().insert(name).second) {
-      return Fail(fmt::format("key \"{}\" appears twice", name.substr(0, 64)));
+      return Fail(fmt::format("key {} appears twice", Quoted(name)));
     }
     return true;
   }

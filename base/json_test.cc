@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Optional;
 
 constexpr JsonLimits kSmall{.max_bytes = 200, .max_depth = 4, .max_values = 10};
+constexpr JsonLimits kLarge;
 
 TEST(ParseJson, KeepsTheOrderOfKeys) {
   MW_ASSERT_OK_AND_ASSIGN(const Json value, ParseJson(R"({"z":1,"a":[true,null]})", kSmall));
@@ -47,6 +48,13 @@ TEST(ParseJson, RepeatedKeyIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"a\" appears twice")));
   EXPECT_THAT(ParseJson(R"({"a":1,"b":{"a":2}})", kSmall), IsOk());
   EXPECT_THAT(ParseJson(R"({"a":1,"\u0061":2})", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(ParseJson, ARepeatedKeyIsShownSoThatItCannotSteerATerminal) {
+  const std::string key = R"(\u001b)" + std::string(62, 'k') + "é";
+  EXPECT_THAT(ParseJson("{\"" + key + "\":1,\"" + key + "\":2}", kLarge),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "key \"\\u001b" + std::string(62, 'k') + "…\" appears twice"));
 }
 
 TEST(ParseJson, BrokenTextIsRefused) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/endpoint_core.h"
 #include "endpoint/nats/server_probe.h"
 #include "endpoint/nats/server_url.h"
@@ -25,14 +26,14 @@ absl::Status SetIdentity(EndpointOptions& options) {
   if (options.creds != nullptr) {
     if (!id.empty() && id != options.creds->id()) {
       return absl::InvalidArgumentError(fmt::format("the card's id {} is not the identity of the creds, {}",
-                                                    id.substr(0, 64), options.creds->id()));
+                                                    Printable(id, kMaxQuotedBytes), options.creds->id()));
     }
     id = options.creds->id();
   }
   if (id.empty()) id = NewUuid();
   if (IsSafeToken(id)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" can't be an id: use letters, digits, '_' and '-' only", id.substr(0, 64)));
+      fmt::format("{} can't be an id: use letters, digits, '_' and '-' only", Quoted(id)));
 }
 
 absl::Status CheckOptions(EndpointOptions& options) {
@@ -44,8 +45,8 @@ absl::Status CheckOptions(EndpointOptions& options) {
     return absl::InvalidArgumentError("the card's role must be a name, or left out");
   }
   if (!IsSafeToken(options.space)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" can't be a space: use letters, digits, '_' and '-' only", options.space.substr(0, 64)));
+    return absl::InvalidArgumentError(
+        fmt::format("{} can't be a space: use letters, digits, '_' and '-' only", Quoted(options.space)));
   }
   if (options.heartbeat.count() <= 0 || options.liveness.count() <= 0 || options.retry_wait.count() <= 0 ||
       options.request_timeout.count() <= 0 || options.publish_timeout.count() <= 0) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/endpoint_core.h"
 #include "endpoint/session/seen_messages.h"
 #include "endpoint/space/channel_registry.h"
@@ -161,7 +162,7 @@ absl::StatusOr<std::vector<MeshMessage>> EndpointCore::ChannelHistory(std::strin
 
 absl::StatusOr<std::vector<MeshMessage>> EndpointCore::DmHistory(std::string_view id, std::size_t limit) {
   if (!IsSafeToken(id)) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is no endpoint's id", id.substr(0, 64)));
+    return absl::InvalidArgumentError(fmt::format("{} is no endpoint's id", Quoted(id)));
   }
   MW_RETURN_IF_ERROR(CheckLive());
   // A consumer of its own, so that readers of several histories at once don't take each other's away.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/endpoint_core.h"
 #include "endpoint/space/control.h"
 #include "proto/channel_pattern.h"
@@ -89,7 +90,7 @@ absl::StatusOr<MeshMessage> EndpointCore::Multicast(Content content, std::option
 absl::StatusOr<MeshMessage> EndpointCore::Unicast(std::string_view to_id, Content content) {
   if (!IsSafeToken(to_id)) {
     return absl::InvalidArgumentError(
-        fmt::format("\"{}\" is no endpoint's id; look a name up with ResolvePeer", to_id.substr(0, 64)));
+        fmt::format("{} is no endpoint's id; look a name up with ResolvePeer", Quoted(to_id)));
   }
   return Send({.delivery = Delivery::kDm, .name = std::string(to_id)},
               UnicastSubject(options_.space, to_id, options_.card.id), std::move(content));
@@ -97,7 +98,7 @@ absl::StatusOr<MeshMessage> EndpointCore::Unicast(std::string_view to_id, Conten
 
 absl::StatusOr<MeshMessage> EndpointCore::Anycast(std::string_view role, Content content) {
   if (role.empty() || role == "*" || role.size() > kMaxChannelBytes) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is no role", role.substr(0, 64)));
+    return absl::InvalidArgumentError(fmt::format("{} is no role", Quoted(role)));
   }
   return Send({.delivery = Delivery::kAnycast, .name = std::string(role)},
               AnycastSubject(options_.space, role, options_.card.id), std::move(content));
@@ -189,7 +190,7 @@ absl::Status EndpointCore::PublishPresence(const std::function<void(OwnPresence&
 absl::StatusOr<ControlReply> EndpointCore::RequestControl(std::string_view service, std::string_view op,
                                                           Json args, std::chrono::milliseconds timeout) {
   if (!IsSafeToken(service)) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is no service's name", service.substr(0, 64)));
+    return absl::InvalidArgumentError(fmt::format("{} is no service's name", Quoted(service)));
   }
   MW_RETURN_IF_ERROR(CheckLive());
   ControlRequest request;
@@ -201,7 +202,7 @@ absl::StatusOr<ControlReply> EndpointCore::RequestControl(std::string_view servi
 
 absl::Status EndpointCore::ServeControl(std::string_view service, Endpoint::ControlFunction handler) {
   if (!IsSafeToken(service)) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is no service's name", service.substr(0, 64)));
+    return absl::InvalidArgumentError(fmt::format("{} is no service's name", Quoted(service)));
   }
   const auto shared = std::make_shared<const Endpoint::ControlFunction>(std::move(handler));
   const auto take = [this, shared](const ControlCall& call, const ControlResponder& respond) {

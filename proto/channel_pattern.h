@@ -26,7 +26,8 @@ namespace meshwarden {
 inline constexpr std::size_t kMaxChannelBytes = 256;
 
 // Strict: refuses every name that the token rule would rewrite, so that an operator's "foo/bar" never becomes
-// a grant on "foo_bar". The message names the segment.
+// a grant on "foo_bar". The message names the segment in the peers' words, with the channel as it came:
+// whoever shows it makes it printable.
 absl::Status ValidateChannel(std::string_view channel);
 
 // False if some segment is a wildcard.

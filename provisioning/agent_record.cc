@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 
@@ -97,8 +98,8 @@ absl::StatusOr<AgentRecord> DecodeAgentRecord(std::string_view id, std::string_v
 absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent) {
   if (stored.agent == agent) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      fmt::format("{} is recorded as agent \"{}\" and cannot become \"{}\"; use a new identity", stored.id,
-                  stored.agent, agent));
+      fmt::format("{} is recorded as agent {} and cannot become {}; use a new identity", stored.id,
+                  Quoted(stored.agent), Quoted(agent)));
 }
 
 void ReadAgentRecordAsync(JetStreamApi& api, std::string_view space, std::string_view id,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/space/api_guard.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -161,7 +162,7 @@ absl::StatusOr<Permissions> AgentPermissions(const ProfileOptions& options) {
   // A "*" here would be every control service.
   if (!IsSafeToken(options.manager_service)) {
     return absl::InvalidArgumentError(
-        fmt::format("manager service \"{}\" is no name of [A-Za-z0-9_-]", options.manager_service));
+        fmt::format("manager service {} is no name of [A-Za-z0-9_-]", Quoted(options.manager_service)));
   }
   MW_ASSIGN_OR_RETURN(Subjects allow, AgentPublish(options));
   return Permissions{.publish = SubjectRules{.allow = std::move(allow), .deny = AgentDenied(options)},
@@ -330,7 +331,7 @@ absl::StatusOr<Profile> ProfileByName(std::string_view name) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", profile_name);
   }
   return absl::InvalidArgumentError(
-      fmt::format("there is no profile \"{}\"; the profiles are {}", name.substr(0, 64), known));
+      fmt::format("there is no profile {}; the profiles are {}", Quoted(name), known));
 }
 
 absl::StatusOr<Permissions> PermissionsOf(Profile profile, const ProfileOptions& options) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -23,7 +24,7 @@ absl::Status CheckSpaces(const Policy& policy, const Issuer& issuer) {
 absl::StatusOr<const AgentPolicy*> FindAgent(const Policy& policy, const ProvisionOptions& options) {
   const AgentPolicy* agent = policy.FindByName(options.agent);
   if (agent != nullptr) return agent;
-  return absl::NotFoundError(fmt::format("the policy has no agent \"{}\"", options.agent));
+  return absl::NotFoundError(fmt::format("the policy has no agent {}", Quoted(options.agent)));
 }
 
 absl::Status CheckIdentity(const Policy& policy, const AgentPolicy& agent, const std::string& id) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/jetstream/jetstream_answer.h"
 #include "endpoint/nats/blocking.h"
 #include "proto/names.h"
@@ -20,7 +21,7 @@ constexpr std::string_view kApi = "$JS.API.";
 // A subject with wildcards would let one request speak of other consumers than the one named.
 absl::Status CheckName(std::string_view what, std::string_view name) {
   if (!name.empty() && name.find_first_of(".*> \t\r\n") == std::string_view::npos) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format("\"{}\" is not a {} name", name, what));
+  return absl::InvalidArgumentError(fmt::format("{} is not a {} name", Quoted(name), what));
 }
 
 const std::string& NameOf(const ConsumerConfig& config) {
@@ -92,7 +93,7 @@ absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view
                                        std::string_view value) {
   MW_RETURN_IF_ERROR(CheckName("bucket", bucket));
   if (key.empty() || key.find_first_of("*> \t\r\n") != std::string_view::npos) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a key of a bucket", key));
+    return absl::InvalidArgumentError(fmt::format("{} is not a key of a bucket", Quoted(key)));
   }
   NatsMessage message;
   message.subject = BucketSubject(bucket, key);

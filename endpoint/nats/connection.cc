@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/nats/blocking.h"
 #include "endpoint/nats/nats_connection.h"
 #include "endpoint/nats/no_responders.h"
@@ -42,8 +43,8 @@ absl::Status CheckOptions(const ConnectionOptions& options) {
         fmt::format("the id {} is not the identity of the creds, {}", options.id, options.creds->id()));
   }
   if (!options.id.empty() && !IsSafeToken(options.id)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" can't be an id: use letters, digits, '_' and '-' only", options.id.substr(0, 64)));
+    return absl::InvalidArgumentError(
+        fmt::format("{} can't be an id: use letters, digits, '_' and '-' only", Quoted(options.id)));
   }
   if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
     return absl::InvalidArgumentError("a TLS client certificate and its key must be given together");

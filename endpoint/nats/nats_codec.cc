@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/nats/subject_check.h"
 
 namespace meshwarden {
@@ -30,7 +31,7 @@ absl::Status CheckHeader(const std::string& key, const std::string& value) {
   MW_RETURN_IF_ERROR(CheckLineText("a header's name", key));
   MW_RETURN_IF_ERROR(CheckLineText("a header's value", value));
   if (key.empty() || key.find_first_of(": ") != std::string::npos) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" can't be a header's name", key));
+    return absl::InvalidArgumentError(fmt::format("{} can't be a header's name", Quoted(key)));
   }
   return absl::OkStatus();
 }

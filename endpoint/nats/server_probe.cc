@@ -17,6 +17,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/text/utf8.h"
 
 namespace meshwarden {
 namespace {
@@ -24,6 +25,7 @@ namespace {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kMaxGreetingBytes = 64 * 1024;
+constexpr std::size_t kMaxVersionBytes = 64;
 constexpr JsonLimits kGreetingLimits{.max_bytes = kMaxGreetingBytes, .max_depth = 4, .max_values = 4096};
 
 class Descriptor {
@@ -104,7 +106,7 @@ absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_v
   if (!info.ok()) return no_nats;
   const absl::StatusOr<std::string> version = RequiredString(*info, "version");
   if (!version.ok()) return no_nats;
-  return ServerGreeting{.version = version->substr(0, 64)};
+  return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes))};
 }
 
 }  // namespace

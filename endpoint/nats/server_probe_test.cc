@@ -69,6 +69,11 @@ TEST_F(ServerProbeTest, VersionIsRead) {
               IsOkAndHolds("2.10.27"));
 }
 
+TEST_F(ServerProbeTest, ALongVersionIsCutBetweenCharacters) {
+  EXPECT_THAT(VersionFor("INFO {\"version\":\"" + std::string(63, '2') + "é\"}\r\n"),
+              IsOkAndHolds(std::string(63, '2')));
+}
+
 TEST_F(ServerProbeTest, OtherServersAreToldApart) {
   EXPECT_THAT(VersionFor("HTTP/1.1 400 Bad Request\r\n"),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no NATS server")));

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 
+#include "base/text/printable.h"
+
 namespace meshwarden {
 namespace {
 
 constexpr std::size_t kMaxUrlBytes = 512;
+constexpr std::size_t kMaxShownBytes = 80;
 
 absl::Status Invalid(std::string_view text, std::string_view problem) {
   return absl::InvalidArgumentError(
-      fmt::format("server \"{}\": {}; write it as nats://host:port", text.substr(0, 80), problem));
+      fmt::format("server {}: {}; write it as nats://host:port", Quoted(text, kMaxShownBytes), problem));
 }
 
 bool IsPort(std::string_view text) {

@@ -47,5 +47,9 @@ TEST(ServerUrlTest, BadHostsAreRefused) {
   EXPECT_THAT(ParseServerUrl(std::string(600, 'a')), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(ServerUrlTest, OfALongTextTheBeginningIsShown) {
+  EXPECT_THAT(TextOf(std::string(79, 'a') + "é/b"), HasSubstr("server \"" + std::string(79, 'a') + "…\": "));
+}
+
 }  // namespace
 }  // namespace meshwarden::testing

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text/printable.h"
 #include "proto/identity/instance_id.h"
 
 namespace meshwarden {
@@ -39,8 +40,8 @@ absl::Status Ambiguous(std::string_view name, const std::vector<const Presence*>
   if (candidates.size() > kMostIdsListed) {
     ids += fmt::format(" and {} more", candidates.size() - kMostIdsListed);
   }
-  return absl::FailedPreconditionError(
-      fmt::format("{} peers are called \"{}\"; use the id of one of them: {}", candidates.size(), name, ids));
+  return absl::FailedPreconditionError(fmt::format("{} peers are called {}; use the id of one of them: {}",
+                                                   candidates.size(), Quoted(name), ids));
 }
 
 }  // namespace
@@ -139,7 +140,7 @@ absl::StatusOr<Presence> Roster::Resolve(std::string_view name_or_id) const {
   if (may_be_name && named.empty()) named = Named(name_or_id, false);
   if (named.empty()) {
     return absl::NotFoundError(fmt::format(
-        "no peer has the name or id \"{}\"; the roster lists those who have been seen", name_or_id));
+        "no peer has the name or id {}; the roster lists those who have been seen", Quoted(name_or_id)));
   }
   if (named.size() > 1) return Ambiguous(name_or_id, named);
   return *named.front();

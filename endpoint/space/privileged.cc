@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "endpoint/nats/blocking.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -122,7 +123,7 @@ absl::Status CheckConcrete(std::string_view channel) {
 absl::Status CheckToken(std::string_view what, std::string_view token) {
   if (IsSafeToken(token)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" can't be {}: use letters, digits, '_' and '-' only", token.substr(0, 64), what));
+      fmt::format("{} can't be {}: use letters, digits, '_' and '-' only", Quoted(token), what));
 }
 
 }  // namespace

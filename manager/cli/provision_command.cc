@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/private_file.h"
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_out.h"
@@ -51,8 +52,8 @@ absl::Status CheckEarlierRun(JetStreamApi& api, const std::string& space, const 
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(
-      fmt::format("{} holds the credential of agent \"{}\", not \"{}\"; choose another --out", arguments.out,
-                  record->agent, arguments.agent));
+      fmt::format("{} holds the credential of agent {}, not {}; choose another --out", arguments.out,
+                  Quoted(record->agent), Quoted(arguments.agent)));
 }
 
 void PrintResult(const ProvisionArguments& arguments, const std::string& space, const std::string& id,

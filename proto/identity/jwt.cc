@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
@@ -56,7 +57,7 @@ absl::StatusOr<JwtRule> RuleFor(const Json& nats) {
   for (const JwtRule& rule : kRules) {
     if (rule.type == type) return rule;
   }
-  return Malformed(fmt::format("type \"{}\" is not operator, account or user", type.substr(0, 32)));
+  return Malformed(fmt::format("type {} is not operator, account or user", Quoted(type)));
 }
 
 // What holds of every token, made here or read.
