@@ -55,7 +55,8 @@ TEST(SourceProblem, OfALongLineThePartAroundThePlaceIsShown) {
 TEST(SourceProblem, OfALongLineNoCharacterIsCut) {
   std::string line;
   for (int i = 0; i < 500; ++i) line += "é";
-  const std::string shown = FormatOne(line, {1, 501});
+  line.insert(300, "x");
+  const std::string shown = FormatOne(line, {1, 302});
   EXPECT_EQ(shown.find("\uFFFD"), std::string::npos) << shown;
 }
 
