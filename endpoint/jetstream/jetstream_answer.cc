@@ -145,6 +145,9 @@ absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
   MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
   MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
   MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
+  if (json.contains("num_waiting")) {
+    MW_ASSIGN_OR_RETURN(info.num_waiting, UnsignedField(json, "num_waiting"));
+  }
   MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
   return info;
 }
@@ -221,6 +224,11 @@ absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer) 
 absl::StatusOr<std::uint64_t> DecodePurge(absl::StatusOr<NatsMessage> answer) {
   MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
   return UnsignedField(json, "purged");
+}
+
+absl::StatusOr<std::uint64_t> DecodeConsumerReset(absl::StatusOr<NatsMessage> answer) {
+  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  return UnsignedField(json, "reset_seq");
 }
 
 absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer) {

@@ -22,14 +22,12 @@ absl::StatusOr<StoredMessage> DecodeStoredMessage(absl::StatusOr<NatsMessage> an
 absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer);
 // How many messages were purged.
 absl::StatusOr<std::uint64_t> DecodePurge(absl::StatusOr<NatsMessage> answer);
+// The sequence of the message that comes next.
+absl::StatusOr<std::uint64_t> DecodeConsumerReset(absl::StatusOr<NatsMessage> answer);
 
 // One page of a list; `total` is what the broker says there is in all pages.
 struct SubjectPage {
   std::vector<std::pair<std::string, std::uint64_t>> subjects;
-  std::uint64_t total = 0;
-};
-struct ConsumerPage {
-  std::vector<ConsumerInfo> consumers;
   std::uint64_t total = 0;
 };
 absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -89,6 +90,23 @@ absl::Status CheckPage(std::string_view what, std::size_t listed, std::size_t mo
       fmt::format("the broker lists more than {} {}; ask for less", kMaxListed, what));
 }
 
+// The API of older servers has no such verb. They can't be asked: where somebody watches its subject, they
+// answer nothing instead of "no responders".
+bool KnowsReset(std::string_view version) {
+  int major = 0;
+  int minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto [dot, major_error] = std::from_chars(version.data(), end, major);
+  if (major_error != std::errc() || dot == end || *dot != '.') return false;
+  const auto [rest, minor_error] = std::from_chars(dot + 1, end, minor);
+  return minor_error == std::errc() && (major > 2 || (major == 2 && minor >= 14));
+}
+
+absl::Status CannotReset(std::string_view version) {
+  return absl::UnimplementedError(fmt::format(
+      "the NATS server is version {}, and the place of a consumer can be moved from 2.14 on", version));
+}
+
 absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view key,
                                        std::string_view value) {
   MW_RETURN_IF_ERROR(CheckName("bucket", bucket));
@@ -168,18 +186,38 @@ absl::StatusOr<StreamInfo> JetStreamApi::UpdateStream(const StreamConfig& config
 }
 
 absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream) {
-  MW_RETURN_IF_ERROR(CheckName("stream", stream));
-  const std::string subject = fmt::format("{}CONSUMER.LIST.{}", kApi, stream);
   std::vector<ConsumerInfo> listed;
   while (true) {
-    const Json body = {{"offset", listed.size()}};
-    MW_ASSIGN_OR_RETURN(ConsumerPage page,
-                        DecodeConsumerPage(connection_.Request(subject, DumpJson(body), timeout_)));
+    MW_ASSIGN_OR_RETURN(ConsumerPage page, ListConsumersFrom(stream, listed.size()));
     MW_RETURN_IF_ERROR(CheckPage("consumers", listed.size(), page.consumers.size()));
     const bool last = page.consumers.empty();
     std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(listed));
     if (last || listed.size() >= page.total) return listed;
   }
+}
+
+absl::StatusOr<ConsumerPage> JetStreamApi::ListConsumersFrom(std::string_view stream, std::size_t offset) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  const Json body = {{"offset", offset}};
+  return DecodeConsumerPage(
+      connection_.Request(fmt::format("{}CONSUMER.LIST.{}", kApi, stream), DumpJson(body), timeout_));
+}
+
+absl::Status JetStreamApi::ResetConsumer(std::string_view stream, std::string_view consumer,
+                                         std::optional<std::uint64_t> next_seq) {
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  MW_RETURN_IF_ERROR(CheckName("consumer", consumer));
+  const std::string version = connection_.server_version();
+  if (!KnowsReset(version)) return CannotReset(version);
+  const Json body = next_seq.has_value() ? Json{{"seq", *next_seq}} : Json::object();
+  absl::StatusOr<std::uint64_t> reset_to = DecodeConsumerReset(connection_.Request(
+      fmt::format("{}CONSUMER.RESET.{}.{}", kApi, stream, consumer), DumpJson(body), timeout_));
+  // Another server than the one that was asked for its version.
+  if (IsNoResponders(reset_to.status())) return CannotReset(version);
+  MW_RETURN_IF_ERROR(reset_to.status());
+  if (!next_seq.has_value() || *reset_to == *next_seq) return absl::OkStatus();
+  return absl::InternalError(
+      fmt::format("consumer {}: the broker set it to {}, not to {}", consumer, *reset_to, *next_seq));
 }
 
 absl::StatusOr<std::map<std::string, std::uint64_t>> JetStreamApi::GetStreamSubjects(

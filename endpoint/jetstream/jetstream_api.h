@@ -41,6 +41,7 @@ enum class JsError : int {
   kMaximumConsumers = 10026,
   kStreamNameInUse = 10058,
   kWrongLastSequence = 10071,
+  kResetNotAllowed = 10204,  // to a place that the consumer's deliver policy rules out
 };
 
 // The server's error code of a status made by this layer; nothing if the status has none. Not-found codes are
@@ -56,7 +57,14 @@ struct ConsumerInfo {
   std::uint64_t delivered_stream_seq = 0;
   std::uint64_t ack_floor_stream_seq = 0;
   std::uint64_t num_pending = 0;
+  std::uint64_t num_waiting = 0;  // pulls that wait for messages, whoever made them
   std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew
+};
+
+// A part of the list of a stream's consumers.
+struct ConsumerPage {
+  std::vector<ConsumerInfo> consumers;
+  std::uint64_t total = 0;  // what the broker says there is in all pages
 };
 
 struct StreamInfo {
@@ -108,6 +116,14 @@ class JetStreamApi {
   absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
   // All of them, page by page: one that is made or deleted meanwhile may be missing or listed twice.
   absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
+  // One page, which leaves out the first `offset` of them, for whoever has something else to do in between.
+  absl::StatusOr<ConsumerPage> ListConsumersFrom(std::string_view stream, std::size_t offset);
+  // Moves a consumer's place: the message at `next_seq` is its next one or, if that is absent, the one behind
+  // its acknowledgement floor. What it has delivered beyond that comes again, and its deliveries are counted
+  // anew. Unimplemented: the server is older than 2.14. FailedPrecondition with kResetNotAllowed: not there,
+  // for its deliver policy. A consumer that does not exist has no answer (DeadlineExceeded).
+  absl::Status ResetConsumer(std::string_view stream, std::string_view consumer,
+                             std::optional<std::uint64_t> next_seq);
 
   absl::StatusOr<StreamInfo> GetStream(std::string_view stream);
   absl::StatusOr<StreamInfo> CreateStream(const StreamConfig& config);

@@ -335,5 +335,31 @@ TEST_F(JetStreamApiTest, KeysAreWrittenAndMarkedAsDeleted) {
   }
 }
 
+TEST_F(JetStreamApiTest, APlaceIsMovedWhereTheServerCan) {
+  StartWithStream();
+  for (int i = 0; i < 3; ++i) ASSERT_THAT(api_->PublishStored("a.b", "", std::nullopt), IsOk());
+  ASSERT_THAT(api_->CreateConsumer("S", Config({"a.b"})), IsOk());
+  const absl::Status moved = api_->ResetConsumer("S", "d", 3);
+  if (absl::IsUnimplemented(moved)) {
+    // As told by a server of before 2.14, also where somebody watches the subject.
+    EXPECT_EQ(connection_->server_version().rfind("2.10.", 0), 0u) << connection_->server_version();
+    EXPECT_THAT(moved, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("2.14")));
+    EXPECT_EQ(api_->GetConsumer("S", "d")->num_pending, 3u);
+    return;
+  }
+  ASSERT_THAT(moved, IsOk());
+  EXPECT_EQ(api_->GetConsumer("S", "d")->num_pending, 1u);
+  EXPECT_THAT(api_->ResetConsumer("S", "d", 1), IsOk());
+  EXPECT_EQ(api_->GetConsumer("S", "d")->num_pending, 3u);
+  EXPECT_THAT(api_->ResetConsumer("S", "d", std::nullopt), IsOk());
+  ConsumerConfig from_now = Config({"a.b"});
+  from_now.durable_name = "n";
+  from_now.deliver_policy = "new";
+  ASSERT_THAT(api_->CreateConsumer("S", from_now), IsOk());
+  const absl::Status refused = api_->ResetConsumer("S", "n", 1);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_TRUE(HasJsError(refused, JsError::kResetNotAllowed));
+}
+
 }  // namespace
 }  // namespace meshwarden

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -19,6 +20,8 @@ constexpr std::chrono::seconds kDuplicateWindow{120};
 constexpr std::chrono::seconds kPresenceTtl{6};
 constexpr int kChatMessagesPerSubject = 1000;
 constexpr std::chrono::seconds kHistoryThreshold{30};
+constexpr std::string_view kByStartSequence = "by_start_sequence";
+constexpr std::string_view kByStartTime = "by_start_time";
 
 // Takes the string `key` out of `object`; empty if it is not there.
 absl::StatusOr<std::string> TakeString(Json& object, const char* key) {
@@ -48,6 +51,15 @@ std::string Rfc3339(std::chrono::system_clock::time_point time) {
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
                      clock.subseconds().count());
+}
+
+// Fields that a server sets by itself. Of those that a configuration of ours relies on: with which value.
+bool IsServerDefault(const std::string& field, const Json& value) {
+  if (field == "max_deliver") return value == -1;
+  if (field == "replay_policy") return value == "instant";
+  constexpr std::array kOfNoConcern = {"max_waiting", "max_ack_pending", "num_replicas",
+                                       "metadata",    "opt_start_seq",   "opt_start_time"};
+  return std::find(kOfNoConcern.begin(), kOfNoConcern.end(), field) != kOfNoConcern.end();
 }
 
 // What all streams of a space have in common.
@@ -144,6 +156,36 @@ ConsumerConfig TaskDurableConfig(std::string_view space, std::string_view role) 
   return config;
 }
 
+ConsumerConfig BeginningAt(ConsumerConfig config, const DurableStart& start) {
+  config.deliver_policy = start.seq.has_value() ? kByStartSequence : kByStartTime;
+  if (start.seq.has_value()) {
+    // The broker takes 0 for a start that is missing.
+    config.extra["opt_start_seq"] = std::max<std::uint64_t>(*start.seq, 1);
+  } else {
+    config.extra["opt_start_time"] = Rfc3339(start.time);
+  }
+  return config;
+}
+
+bool WasMadeAnew(const ConsumerConfig& config) {
+  return config.deliver_policy == kByStartSequence || config.deliver_policy == kByStartTime;
+}
+
+bool IsSameDurable(const ConsumerConfig& found, const ConsumerConfig& wanted) {
+  const bool begins_alike =
+      found.deliver_policy == wanted.deliver_policy || (wanted.deliver_policy == "new" && WasMadeAnew(found));
+  // 2.10 leaves the name out where it is the durable's.
+  const bool same_name =
+      found.durable_name == wanted.durable_name && (found.name.empty() || found.name == wanted.durable_name);
+  return begins_alike && same_name && found.ack_policy == wanted.ack_policy &&
+         found.ack_wait == wanted.ack_wait &&
+         std::all_of(found.extra.items().begin(), found.extra.items().end(), [&wanted](const auto& field) {
+           const auto asked = wanted.extra.find(field.key());
+           return asked != wanted.extra.end() ? *asked == field.value()
+                                              : IsServerDefault(field.key(), field.value());
+         });
+}
+
 ConsumerConfig AsOpenMode(ConsumerConfig config, std::chrono::nanoseconds ack_wait,
                           std::chrono::nanoseconds inactive_threshold) {
   config.ack_wait = ack_wait;
@@ -155,18 +197,12 @@ ConsumerConfig HistoryConsumerConfig(std::string_view name, std::string_view fil
                                      std::optional<std::chrono::system_clock::time_point> since) {
   ConsumerConfig config;
   config.name = std::string(name);
-  config.deliver_policy = since.has_value() ? "by_start_time" : "by_start_sequence";
   config.ack_policy = "none";
   config.filter_subject = std::string(filter);
   config.extra = {{"mem_storage", true},
                   {"inactive_threshold", std::chrono::nanoseconds(kHistoryThreshold).count()}};
-  if (since.has_value()) {
-    config.extra["opt_start_time"] = Rfc3339(*since);
-  } else {
-    // The broker takes 0 for a start that is missing.
-    config.extra["opt_start_seq"] = std::max<std::uint64_t>(start_seq, 1);
-  }
-  return config;
+  if (since.has_value()) return BeginningAt(std::move(config), {.seq = std::nullopt, .time = *since});
+  return BeginningAt(std::move(config), {.seq = start_seq, .time = {}});
 }
 
 ConsumerConfig BucketWatchConsumerConfig(const BucketWatchConfig& watch) {

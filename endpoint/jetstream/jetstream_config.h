@@ -45,6 +45,19 @@ absl::StatusOr<ConsumerConfig> ChatDurableConfig(std::string_view space, std::st
 ConsumerConfig DmDurableConfig(std::string_view space, std::string_view id);
 ConsumerConfig TaskDurableConfig(std::string_view space, std::string_view role);
 
+// The same durable made anew after it was lost: beginning with the message at `seq` or, if that is absent,
+// with the first one since `time`.
+struct DurableStart {
+  std::optional<std::uint64_t> seq;
+  std::chrono::system_clock::time_point time;
+};
+ConsumerConfig BeginningAt(ConsumerConfig config, const DurableStart& start);
+// Whether it began that way.
+bool WasMadeAnew(const ConsumerConfig& config);
+// Whether `found`, as a broker reports it, is the durable `wanted` whatever its filters and whether or not it
+// was made anew, and nothing but the server's own defaults beyond it.
+bool IsSameDurable(const ConsumerConfig& found, const ConsumerConfig& wanted);
+
 // The same durable as an endpoint on an open server makes it for itself: the broker deletes it once nobody
 // has used it for `inactive_threshold`.
 ConsumerConfig AsOpenMode(ConsumerConfig config, std::chrono::nanoseconds ack_wait,

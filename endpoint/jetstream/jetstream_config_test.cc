@@ -98,5 +98,66 @@ TEST(BucketWatchConsumerConfig, BeginsWithTheLastRecords) {
             R"("num_replicas":1,"max_deliver":1})");
 }
 
+ConsumerConfig Chat() { return *ChatDurableConfig("main", "UABC", std::vector<std::string>{"general"}); }
+
+TEST(BeginningAt, TakesASequenceOrATimeAndKeepsTheRest) {
+  Json expected = ToJson(Chat());
+  expected["deliver_policy"] = "by_start_sequence";
+  expected["opt_start_seq"] = 7;
+  EXPECT_EQ(ToJson(BeginningAt(Chat(), {.seq = 7, .time = {}})), expected);
+  EXPECT_EQ(BeginningAt(Chat(), {.seq = 0, .time = {}}).extra.at("opt_start_seq"), 1);
+  const ConsumerConfig since = BeginningAt(Chat(), {.seq = std::nullopt, .time = {}});
+  EXPECT_EQ(since.deliver_policy, "by_start_time");
+  EXPECT_EQ(since.extra.at("opt_start_time"), "1970-01-01T00:00:00.000000000Z");
+  EXPECT_FALSE(WasMadeAnew(Chat()));
+  EXPECT_TRUE(WasMadeAnew(since));
+}
+
+// What a broker adds to a configuration.
+ConsumerConfig Reported(ConsumerConfig config) {
+  config.name = config.durable_name;
+  config.extra.update(Json{{"max_deliver", -1},
+                           {"replay_policy", "instant"},
+                           {"max_waiting", 512},
+                           {"max_ack_pending", 1000},
+                           {"num_replicas", 0},
+                           {"metadata", {{"_nats.ver", "2.15.1"}}}});
+  return config;
+}
+
+TEST(IsSameDurable, HoldsForOneThatWasMadeAnewAndForAnotherFilter) {
+  EXPECT_TRUE(IsSameDurable(Reported(Chat()), Chat()));
+  EXPECT_TRUE(IsSameDurable(Reported(BeginningAt(Chat(), {.seq = 7, .time = {}})), Chat()));
+  EXPECT_TRUE(IsSameDurable(Reported(BeginningAt(Chat(), {.seq = std::nullopt, .time = {}})), Chat()));
+  ConsumerConfig moved = Chat();
+  moved.filter_subjects = {"cotal.main.chat.*.ops"};
+  EXPECT_TRUE(IsSameDurable(Reported(moved), Chat()));
+}
+
+TEST(IsSameDurable, HoldsForNothingElse) {
+  ConsumerConfig other = Chat();
+  other.durable_name = "chat_UXYZ";
+  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
+  other = Chat();
+  other.deliver_policy = "all";
+  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
+  // Only a durable that delivers what is new may have been made anew.
+  EXPECT_FALSE(IsSameDurable(Reported(BeginningAt(DmDurableConfig("main", "UABC"), {.seq = 7, .time = {}})),
+                             DmDurableConfig("main", "UABC")));
+  other = Chat();
+  other.ack_policy = "none";
+  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
+  other = Chat();
+  other.ack_wait = std::chrono::seconds(1);
+  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
+  for (const auto& [field, value] : {std::pair<const char*, Json>("deliver_subject", "x"),
+                                     {"inactive_threshold", 1},
+                                     {"max_deliver", 1}}) {
+    other = Reported(Chat());
+    other.extra[field] = value;
+    EXPECT_FALSE(IsSameDurable(other, Chat())) << field;
+  }
+}
+
 }  // namespace
 }  // namespace meshwarden

@@ -144,7 +144,11 @@ absl::StatusOr<ConsumerInfo> Privileged::ProvisionChatDurable(std::string_view i
                                                               std::span<const std::string> channels) {
   MW_RETURN_IF_ERROR(CheckToken("an id", id));
   MW_ASSIGN_OR_RETURN(const ConsumerConfig config, ChatDurableConfig(space_, id, channels));
-  return FindOrCreate(api_, ChatStream(space_), config);
+  absl::StatusOr<ConsumerInfo> durable = FindOrCreate(api_, ChatStream(space_), config);
+  if (!HasJsError(durable.status(), JsError::kConsumerExists)) return durable;
+  // It was not there a moment ago: somebody has made it meanwhile.
+  absl::StatusOr<ConsumerInfo> found = api_.GetConsumer(ChatStream(space_), config.durable_name);
+  return found.ok() && IsSameDurable(found->config, config) ? std::move(found) : std::move(durable);
 }
 
 absl::StatusOr<ConsumerInfo> Privileged::ProvisionDmInbox(std::string_view id) {

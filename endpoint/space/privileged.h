@@ -31,7 +31,7 @@ class Privileged {
 
   // InvalidArgument for an id or a role that is not one token of [A-Za-z0-9_-].
   // Makes `chat_<id>` reading `channels`. If it is there, it is left as it is, cursor and filter included,
-  // and returned.
+  // and returned; so is one that a manager makes anew at the same moment.
   absl::StatusOr<ConsumerInfo> ProvisionChatDurable(std::string_view id,
                                                     std::span<const std::string> channels);
   absl::StatusOr<ConsumerInfo> ProvisionDmInbox(std::string_view id);

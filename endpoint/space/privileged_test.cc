@@ -149,6 +149,40 @@ TEST_F(PrivilegedTest, ALostAnswerIsReadBack) {
               StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
+// A manager that makes a durable anew between the look for it and its making.
+TEST_F(PrivilegedTest, ADurableMadeAnewMeanwhileIsTakenForTheOne) {
+  Start(WithoutJetStream(), std::chrono::seconds(5));
+  std::string policy = "by_start_sequence";
+  std::atomic<int> asked = 0;
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto create,
+      connection_->Subscribe(
+          "$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main.chat_UA", "", [&](const NatsMessage& request) {
+            (void)connection_->Publish(request.reply, R"({"error":{"code":400,"err_code":10148}})");
+          }));
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto info,
+      connection_->Subscribe("$JS.API.CONSUMER.INFO.CHAT_main.chat_UA", "", [&](const NatsMessage& request) {
+        const bool made = ++asked % 2 == 0;
+        (void)connection_->Publish(
+            request.reply,
+            made ? R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"durable_name":"chat_UA",)"
+                   R"("ack_policy":"explicit","ack_wait":60000000000,"deliver_policy":")" +
+                       policy +
+                       R"(","opt_start_seq":7,"filter_subjects":["cotal.main.chat.*.ops"]},)"
+                       R"("delivered":{"consumer_seq":0,"stream_seq":6},"ack_floor":{"stream_seq":6},)"
+                       R"("num_pending":0,"created":"2026-01-01T00:00:00Z"})"
+                 : R"({"error":{"code":404,"err_code":10014}})");
+      }));
+  ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo durable,
+                          privileged_->ProvisionChatDurable("UA", Channels{"general"}));
+  EXPECT_THAT(durable.config.Filters(), ElementsAre("cotal.main.chat.*.ops"));
+  policy = "all";
+  EXPECT_TRUE(HasJsError(privileged_->ProvisionChatDurable("UA", Channels{"general"}).status(),
+                         JsError::kConsumerExists));
+}
+
 // A broker that has just been restarted: it carries the update out and answers with the filters of before.
 TEST_F(PrivilegedTest, AnAnswerWithTheFiltersOfBeforeIsReadBack) {
   Start(WithoutJetStream(), std::chrono::seconds(5));
