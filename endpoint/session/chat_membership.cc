@@ -105,7 +105,9 @@ void ChatMembership::BeginAnew() {
 // This process meets the durable for the first time. If it has never delivered, all the history is owed; the
 // live stream is opened only after that has been handed over, so a crash before then owes it again.
 absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t frontier) {
-  const bool untouched = durable.info.delivered_consumer_seq == 0;
+  const ConsumerInfo& info = durable.info;
+  // One that was made anew after it was lost goes on where the other was.
+  const bool untouched = info.delivered_consumer_seq == 0 && !WasMadeAnew(info.config);
   for (const std::string& channel : channels_.List()) {
     if (!untouched && filter_.Holds(durable.info, channel)) continue;
     channels_.Arm(channel, frontier);
@@ -115,7 +117,10 @@ absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t fro
     if (!noted.ok()) owed_.Owe(channel, 0);
   }
   MutexLock lock(mutex_);
-  begun_at_ = untouched ? frontier : durable.info.ack_floor_stream_seq;
+  // Before a durable has delivered anything, some brokers know no floor of it but where it begins.
+  const std::uint64_t settled =
+      info.delivered_consumer_seq == 0 ? info.delivered_stream_seq : info.ack_floor_stream_seq;
+  begun_at_ = untouched ? frontier : settled;
   return absl::OkStatus();
 }
 

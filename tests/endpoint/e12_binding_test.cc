@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "base/status_matchers.h"
+#include "endpoint/jetstream/jetstream_config.h"
 #include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
@@ -197,6 +198,37 @@ TEST_P(BindingTest, E12_NothingIsLostOrDoubledBetweenHistoryAndLive) {
   publisher.join();
   ASSERT_THAT(bob, IsOk());
   EXPECT_EQ((*bob)->Texts(expected.size()), expected);
+}
+
+ChannelConfig NoReplay() {
+  ChannelConfig config;
+  config.replay = false;
+  return config;
+}
+
+// A manager has made it anew while the agent was away. Whoever starts then is no newcomer, to whom the replay
+// policy would apply.
+TEST(MadeAnewTest, E12_ADurableThatWasMadeAnewGoesOnWhereTheOtherWas) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto space, TestSpace::Start(Mode::kAuth));
+  MW_ASSERT_OK_AND_ASSIGN(const EndpointOptions options, space->OptionsFor("bob"));
+  const std::string durable = ChatDurable(options.card.id);
+  {
+    MW_ASSERT_OK_AND_ASSIGN(const auto bob, space->Enter(options));
+    ASSERT_THAT(space->Post("general", "settled"), IsOk());
+    ASSERT_TRUE(bob->AwaitText("settled"));
+  }
+  ASSERT_THAT(Privileged(space->root_api(), "main").SetChannelConfig("general", NoReplay()), IsOk());
+  ASSERT_THAT(space->Post("general", "missed"), IsOk());
+  ASSERT_TRUE(Eventually(
+      [&] { return space->root_api().GetConsumer("CHAT_main", durable)->ack_floor_stream_seq == 1; }));
+  ASSERT_THAT(space->root_api().DeleteConsumer("CHAT_main", durable), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(ConsumerConfig config,
+                          ChatDurableConfig("main", options.card.id, std::vector<std::string>{"general"}));
+  config = BeginningAt(std::move(config), {.seq = 2, .time = {}});
+  ASSERT_THAT(space->root_api().CreateConsumer("CHAT_main", config), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space->Enter(options));
+  ASSERT_THAT(space->Post("general", "new"), IsOk());
+  EXPECT_THAT(bob->Texts(2), ElementsAre("missed", "new"));
 }
 
 }  // namespace
