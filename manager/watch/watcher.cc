@@ -1,0 +1,158 @@
+#include "manager/watch/watcher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+namespace {
+
+// Enough for all whom a moment can name; the others are named again.
+constexpr std::size_t kMaxToTakeAway = 64;
+// Between two turns with nothing to do.
+constexpr std::chrono::hours kIdle{1};
+
+}  // namespace
+
+Watcher::Watcher(std::string space, Log& log, const WatchOptions& options)
+    : space_(std::move(space)), log_(log), options_(options), inbox_(options.max_events) {}
+
+Watcher::~Watcher() { Stop(); }
+
+absl::Status Watcher::Start(Connection& connection, const WatchRepairs::Parts& repairs, Power power) {
+  power_ = power;
+  repairs_.emplace(repairs);
+  places_.emplace(PlaceKeeper::Parts{.space = space_, .repairs = *repairs_, .log = log_}, options_);
+  restorer_.emplace(
+      ChatRestorer::Parts{
+          .space = space_, .repairs = *repairs_, .places = places_->chat_places(), .log = log_},
+      options_);
+  MW_RETURN_IF_ERROR(inbox_.Listen(connection, {ChatStream(space_), DmStream(space_), TaskStream(space_)}));
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void Watcher::Stop() {
+  inbox_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Watcher::Run() {
+  // The first look is due from the beginning.
+  do {
+    Attend();
+    Look();
+    TakeAwayPulls();
+  } while (inbox_.Await(NextDue()));
+  restorer_->Finish();
+}
+
+EventInbox::Time Watcher::NextDue() const {
+  const EventInbox::Time idle = std::chrono::steady_clock::now() + kIdle;
+  if (power_ != Power::kRepair) return idle;
+  return std::min({idle, places_->next_due(), restorer_->next_due()});
+}
+
+bool Watcher::Attend() {
+  const EventInbox::Taken taken = inbox_.Take();
+  if (taken.dropped > 0) {
+    log_.Tell({.level = LogLevel::kWarn,
+               .message = "more was told by the broker than could be worked off",
+               .of = "",
+               .fields = {{"dropped", static_cast<std::int64_t>(taken.dropped)}}});
+  }
+  if (taken.dropped > 0 || taken.wakes > 0) places_->LookSoon();
+  for (const BrokerEvent& event : taken.events) {
+    std::visit([this](const auto& known) { Heed(known); }, event);
+  }
+  if (power_ == Power::kRepair) restorer_->MakeDue();
+  return !inbox_.closed();
+}
+
+void Watcher::Heed(const ApiUse& use) {
+  if (use.driven()) {
+    log_.Tell({.level = LogLevel::kError,
+               .message = "the JetStream API was used by a client that had the broker ask; it can't be named",
+               .of = "",
+               .fields = {{"subject", use.subject}}});
+  }
+  const std::string prefix = "$JS.API.CONSUMER.DELETE." + ChatStream(space_) + ".";
+  if (!use.subject.starts_with(prefix)) return;
+  if (const std::optional<std::string> id = AgentOfDurable(use.subject.substr(prefix.size()))) {
+    restorer_->NoteDeletedBy(*id, use.user);
+  }
+}
+
+void Watcher::Heed(const ConsumerGone& gone) {
+  const std::optional<std::string> id = AgentOfDurable(gone.consumer);
+  if (!id.has_value()) return;
+  const bool chat = gone.stream == ChatStream(space_) && gone.consumer == ChatDurable(*id);
+  if (chat && power_ == Power::kRepair) return restorer_->NoteGone(*id);
+  const bool own = chat || (gone.stream == DmStream(space_) && gone.consumer == DmDurable(*id));
+  if (!own || !repairs_->AgentOf(*id).ok()) return;
+  log_.Tell({.level = LogLevel::kError,
+             .message =
+                 "an agent's durable was deleted, and this manager may not make it anew; provision the "
+                 "agent again",
+             .of = gone.consumer,
+             .fields = {{"stream", gone.stream}, {"durable", gone.consumer}}});
+}
+
+void Watcher::Heed(const PlaceMove& move) {
+  const std::string by = move.driven() ? Accuse(move) : "";
+  places_->Heard(move, by);
+}
+
+std::string Watcher::Accuse(const PlaceMove& move) {
+  const std::optional<Suspect> suspect = SuspectOf(space_, move.reply);
+  std::vector<LogField> fields = {{"stream", move.stream}};
+  if (!move.consumer.empty()) fields.push_back({"durable", move.consumer});
+  const auto tell = [&](std::string_view message, std::string_view of) {
+    log_.Tell({.level = LogLevel::kError, .message = message, .of = of, .fields = fields});
+  };
+  if (suspect.has_value() && !suspect->role.empty()) {
+    fields.push_back({"role", suspect->role});
+    tell("a member of a role has the broker move others' durables", suspect->role);
+    return "";
+  }
+  absl::StatusOr<const AgentPolicy*> agent = absl::NotFoundError("nobody is named");
+  if (suspect.has_value()) agent = repairs_->AgentOf(suspect->id);
+  if (!agent.ok()) {
+    tell("somebody has the broker move others' durables, and can't be named", "");
+    return "";
+  }
+  fields.push_back({"by", suspect->id});
+  fields.push_back({"agent", (*agent)->name});
+  tell("an agent has the broker move others' durables", suspect->id);
+  if (to_take_away_.size() < kMaxToTakeAway) to_take_away_.insert(suspect->id);
+  return suspect->id;
+}
+
+void Watcher::Look() {
+  if (power_ == Power::kRepair) TakeIn(places_->LookAtDue([this] { return Attend(); }));
+}
+
+void Watcher::TakeIn(const PlaceKeeper::Findings& findings) {
+  for (const std::string& id : findings.without_chat) restorer_->NoteGone(id);
+  for (const std::string& id : findings.crowded) {
+    if (to_take_away_.size() < kMaxToTakeAway) to_take_away_.insert(id);
+  }
+}
+
+void Watcher::TakeAwayPulls() {
+  const std::set<std::string> ids = std::exchange(to_take_away_, {});
+  if (power_ != Power::kRepair) return;
+  for (const std::string& id : ids) {
+    if (inbox_.closed()) return;
+    // The broker ends pulls that nobody awaits when it is asked about their durables.
+    restorer_->TakeAway(id, [this] { TakeIn(places_->LookAtAll([this] { return Attend(); })); });
+  }
+}
+
+}  // namespace meshwarden
