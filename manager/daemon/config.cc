@@ -53,6 +53,7 @@ class ConfigReader {
                  {"servers", [&](auto node) { config.servers = Servers(node); }},
                  {"credentials", [&](auto node) { config.credentials = Path(node); }},
                  {"mover_credentials", [&](auto node) { config.mover_credentials = Path(node); }},
+                 {"watcher_credentials", [&](auto node) { config.watcher_credentials = Path(node); }},
                  {"issuer", [&](auto node) { config.issuer = Path(node); }},
                  {"policy", [&](auto node) { config.policy = Path(node); }},
                  {"log", [&](auto node) { ReadLog(node, config.log); }},

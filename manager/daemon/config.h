@@ -4,6 +4,7 @@
 //   servers: [nats://127.0.0.1:4222]        # or one string; this is the default
 //   credentials: creds/manager.creds        # answers requests
 //   mover_credentials: creds/mover.creds    # moves filters, answers nobody
+//   watcher_credentials: creds/watcher.creds  # optional; hears what is done to durables
 //   issuer: issuer.json                     # optional; only checked, minting is not the daemon's yet
 //   policy: policy.yaml
 //   log: {level: info, format: text}
@@ -37,7 +38,8 @@ struct Config {
   std::vector<std::string> servers;
   std::string credentials;
   std::string mover_credentials;
-  std::string issuer;  // empty: none
+  std::string watcher_credentials;  // empty: nobody watches
+  std::string issuer;               // empty: none
   std::string policy;
   LogOptions log;
   AgentQueue::Limits limits;

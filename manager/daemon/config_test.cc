@@ -35,6 +35,7 @@ space: main
 servers: [nats://10.0.0.1:4222, nats://10.0.0.2:4222]
 credentials: creds/manager.creds
 mover_credentials: /secret/mover.creds
+watcher_credentials: creds/watcher.creds
 issuer: ../issuer.json
 policy: policy.d
 log: {level: debug, format: json}
@@ -45,6 +46,7 @@ tls: {ca: ca.pem, cert: c.pem, key: c.key, server_name: nats.example}
   EXPECT_THAT(config.servers, ElementsAre("nats://10.0.0.1:4222", "nats://10.0.0.2:4222"));
   EXPECT_EQ(config.credentials, "/etc/meshwarden/creds/manager.creds");
   EXPECT_EQ(config.mover_credentials, "/secret/mover.creds");
+  EXPECT_EQ(config.watcher_credentials, "/etc/meshwarden/creds/watcher.creds");
   EXPECT_EQ(config.issuer, "/etc/issuer.json");
   EXPECT_EQ(config.policy, "/etc/meshwarden/policy.d");
 }
@@ -68,6 +70,7 @@ TEST(Config, WhatIsLeftOutHasItsDefault) {
   EXPECT_EQ(config.limits.waiting_per_agent, 16U);
   EXPECT_EQ(config.limits.waiting, 1024U);
   EXPECT_EQ(config.log.level, LogLevel::kInfo);
+  EXPECT_EQ(config.watcher_credentials, "");
   EXPECT_FALSE(config.tls.required);
 }
 
@@ -145,6 +148,7 @@ TEST(CheckComplete, ACertificateNeedsItsKey) {
                 .servers = {},
                 .credentials = "a",
                 .mover_credentials = "b",
+                .watcher_credentials = "",
                 .issuer = "",
                 .policy = "p",
                 .log = {},

@@ -31,6 +31,16 @@ constexpr char kNoRecords[] =
     "the space has no bucket for agents' records, so only pinned agents are known; run meshwarden space "
     "setup";
 
+constexpr char kNobodyWatches[] =
+    "nobody watches what is done to agents' durables: deleted and misplaced ones are neither reported nor "
+    "put "
+    "right; mint a credential with meshwarden creds mint --profile watcher, and name it as "
+    "watcher_credentials";
+constexpr char kOnlyReports[] =
+    "what is done to agents' durables is reported but not put right: mover_credentials is of a version "
+    "before "
+    "that; run meshwarden space harden, and restart with what it writes";
+
 absl::Status CannotConnect(const absl::Status& status, const std::string& credentials) {
   return Annotate(status, fmt::format("cannot connect with {} ({})", credentials,
                                       absl::IsPermissionDenied(status)
@@ -82,6 +92,7 @@ Daemon::Daemon(const Config& config, const Material& material, Log& log)
       log_(log),
       deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
       keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
+      watcher_(std::make_unique<Watcher>(config.space, log, WatchOptions{})),
       queue_(config.limits) {}
 
 Daemon::~Daemon() { Stop(std::chrono::milliseconds(0)); }
@@ -93,6 +104,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(daemon->CheckServer());
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
   MW_RETURN_IF_ERROR(daemon->Serve());
+  MW_RETURN_IF_ERROR(daemon->Watch());
   daemon->keeper_->Start(*daemon->apis_.back());
   log.Write(LogLevel::kInfo, "ready",
             {{"space", config.space},
@@ -134,6 +146,16 @@ ConnectionOptions Daemon::MoverOptions() const {
   return options;
 }
 
+ConnectionOptions Daemon::ListenerOptions() const {
+  ConnectionOptions options = OptionsFor("watcher", material_.watcher);
+  options.on_state = [told = std::move(options.on_state), &watcher = *watcher_](bool connected) {
+    told(connected);
+    // What happened meanwhile was not heard.
+    if (connected) watcher.LookSoon();
+  };
+  return options;
+}
+
 absl::Status Daemon::Connect() {
   absl::StatusOr<std::unique_ptr<Connection>> responder =
       Connection::Open(OptionsFor("responder", material_.responder));
@@ -147,7 +169,7 @@ absl::Status Daemon::Connect() {
       return CannotConnect(mover.status(), config_.mover_credentials);
     }
     movers_.push_back(*std::move(mover));
-    apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout));
+    apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout, material_.secrets.api));
   }
   return absl::OkStatus();
 }
@@ -204,16 +226,52 @@ absl::Status Daemon::Serve() {
   return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
 }
 
+absl::Status Daemon::Watch() {
+  if (material_.watcher == nullptr) {
+    log_.Write(LogLevel::kWarn, kNobodyWatches);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::unique_ptr<Connection>> listener = Connection::Open(ListenerOptions());
+  if (!listener.ok()) {
+    return CannotConnect(listener.status(), config_.watcher_credentials);
+  }
+  listener_ = *std::move(listener);
+  absl::StatusOr<std::unique_ptr<Connection>> repairer =
+      Connection::Open(OptionsFor("repairer", material_.mover));
+  if (!repairer.ok()) {
+    return CannotConnect(repairer.status(), config_.mover_credentials);
+  }
+  repairer_ = *std::move(repairer);
+  repair_api_ = std::make_unique<JetStreamApi>(*repairer_, kApiTimeout, material_.secrets.api);
+  const bool may_repair = !material_.secrets.api.empty();
+  if (!may_repair) {
+    log_.Write(LogLevel::kWarn, kOnlyReports);
+  }
+  MW_RETURN_IF_ERROR(watcher_->Start(
+      *listener_,
+      {.api = *repair_api_,
+       .space = config_.space,
+       .policy = material_.policy,
+       .read_record =
+           [this](const std::string& id) { return ReadAgentRecord(*repair_api_, config_.space, id); }},
+      may_repair ? Watcher::Power::kRepair : Watcher::Power::kReport));
+  return Annotate(listener_->Flush(kFlushTimeout), "cannot listen to the broker's advisories");
+}
+
 bool Daemon::Stop(std::chrono::milliseconds timeout) {
   // Requests that still arrive are told so; when the responder closes, the server knows and sends no more.
   queue_.Close();
   const bool finished = queue_.WaitUntilIdle(timeout);
-  // While its connection lives, so that no queue stays deleted.
+  // While their connections live, so that no durable stays deleted.
   keeper_->Stop();
+  watcher_->Stop();
   // What is still under way ends with an error as the mover closes, and its answer goes out before the
   // responder does.
   for (const auto& mover : movers_) {
     static_cast<void>(mover->Drain(kDrainTimeout));
+  }
+  for (const auto& of_the_watcher : {listener_.get(), repairer_.get()}) {
+    if (of_the_watcher != nullptr) static_cast<void>(of_the_watcher->Drain(kDrainTimeout));
   }
   if (responder_ != nullptr) {
     static_cast<void>(responder_->Drain(kDrainTimeout));

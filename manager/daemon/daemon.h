@@ -19,12 +19,13 @@
 #include "manager/service/deadline_watch.h"
 #include "manager/service/queue_keeper.h"
 #include "manager/service/self_service.h"
+#include "manager/watch/watcher.h"
 
 namespace meshwarden {
 
 // One connection hears requests and publishes to inboxes; others move filters, look after role queues and
 // read records, and answer nobody. Whoever sends a request can thereby never steer one that may change
-// something.
+// something. A further one, where there is a credential for it, only listens to what is done to durables.
 class Daemon {
  public:
   // Connects, checks what it finds, and answers requests from then on. Unavailable, PermissionDenied or
@@ -46,11 +47,14 @@ class Daemon {
 
   ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const;
   ConnectionOptions MoverOptions() const;
+  ConnectionOptions ListenerOptions() const;
   absl::Status Connect();
   absl::Status CheckServer();
   // Reads a record that cannot exist: answered only if the mover's rights and the space are as they must be.
   absl::Status CheckRecords();
   absl::Status Serve();
+  // Nothing to do without a credential for it, but to say so.
+  absl::Status Watch();
 
   // Constant after construction.
   const Config config_;
@@ -60,10 +64,16 @@ class Daemon {
   // What has threads comes first, since the rest lives on them; Stop() ends it before anything is destroyed.
   std::unique_ptr<DeadlineWatch> deadlines_;
   std::unique_ptr<QueueKeeper> keeper_;
+  std::unique_ptr<Watcher> watcher_;
   std::unique_ptr<Connection> responder_;
   // Several, because a server carries out the API requests of one connection one after the other.
   std::vector<std::unique_ptr<Connection>> movers_;
   std::vector<std::unique_ptr<JetStreamApi>> apis_;  // one on each mover
+  // The watcher's, if it watches: one listens, one looks and repairs, so that long lists keep no move
+  // waiting.
+  std::unique_ptr<Connection> listener_;
+  std::unique_ptr<Connection> repairer_;
+  std::unique_ptr<JetStreamApi> repair_api_;
   std::unique_ptr<ChatFilters> filters_;
   std::unique_ptr<AgentDirectory> directory_;
   AgentQueue queue_;

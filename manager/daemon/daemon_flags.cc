@@ -31,6 +31,7 @@ struct Flags {
   std::vector<std::string> servers;
   std::optional<std::string> credentials;
   std::optional<std::string> mover_credentials;
+  std::optional<std::string> watcher_credentials;
   std::optional<std::string> issuer;
   std::optional<std::string> policy;
   std::optional<std::string> log_level;
@@ -55,6 +56,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--credentials", flags.credentials, "Creds file of the connection that answers");
   app.add_option("--mover-credentials", flags.mover_credentials,
                  "Creds file of the connection that moves filters");
+  app.add_option("--watcher-credentials", flags.watcher_credentials,
+                 "Creds file of the connection that hears what is done to durables; optional");
   app.add_option("--issuer", flags.issuer, "Issuer file; checked, not used yet");
   app.add_option("--policy", flags.policy, "Policy file, or folder of policy files");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error");
@@ -101,6 +104,7 @@ absl::StatusOr<Config> Combine(Flags flags) {
   Override(flags.space, config.space);
   Override(flags.credentials, config.credentials);
   Override(flags.mover_credentials, config.mover_credentials);
+  Override(flags.watcher_credentials, config.watcher_credentials);
   Override(flags.issuer, config.issuer);
   Override(flags.policy, config.policy);
   Override(flags.in_flight, config.limits.running);

@@ -60,9 +60,11 @@ TEST_F(DaemonFlagsTest, FlagsWinOverTheFile) {
   const std::string file = File(
       "space: filespace\ncredentials: /c\nmover_credentials: /m\npolicy: /p\nservers: nats://file:1\n"
       "log: {level: warn}\n");
-  const Config config = Read({"--config", file, "--space", "main", "--log-level", "debug"});
+  const Config config =
+      Read({"--config", file, "--space", "main", "--watcher-credentials", "/w", "--log-level", "debug"});
   EXPECT_EQ(config.space, "main");
   EXPECT_EQ(config.credentials, "/c");
+  EXPECT_EQ(config.watcher_credentials, "/w");
   EXPECT_THAT(config.servers, ElementsAre("nats://file:1"));
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
 }

@@ -24,21 +24,26 @@ class Loading {
  public:
   Loading(const Config& config, SystemTime now) : config_(config), now_(now) {}
 
-  std::shared_ptr<const Creds> LoadCreds(const std::string& path, std::string_view key, Profile profile) {
+  // A credential that was loaded, and the secrets in its grants; null and none if something is wrong with it.
+  struct Loaded {
+    std::shared_ptr<const Creds> creds;
+    SpaceSecrets secrets;
+  };
+  Loaded LoadCreds(const std::string& path, std::string_view key, Profile profile) {
     absl::StatusOr<Creds> creds = Creds::Load(path);
     if (!creds.ok()) {
       Note(Annotate(creds.status(), key));
-      return nullptr;
+      return {};
     }
     const absl::StatusOr<CredentialView> view = ViewCredential(creds->decoded());
     const absl::Status fits =
         view.ok() ? CheckCredential(*view, profile, config_.space, now_) : view.status();
     if (!fits.ok()) {
       Note(Annotate(fits, fmt::format("{}: {}", key, path)));
-      return nullptr;
+      return {};
     }
     WarnAbout(*view, path, profile);
-    return std::make_shared<const Creds>(*std::move(creds));
+    return {.creds = std::make_shared<const Creds>(*std::move(creds)), .secrets = view->secrets};
   }
 
   std::shared_ptr<const Policy> LoadPolicyFile() {
@@ -116,8 +121,14 @@ absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock) 
   MW_RETURN_IF_ERROR(CheckComplete(config));
   Loading loading(config, clock.Now());
   Material material;
-  material.responder = loading.LoadCreds(config.credentials, "credentials", Profile::kResponder);
-  material.mover = loading.LoadCreds(config.mover_credentials, "mover_credentials", Profile::kMover);
+  material.responder = loading.LoadCreds(config.credentials, "credentials", Profile::kResponder).creds;
+  Loading::Loaded mover = loading.LoadCreds(config.mover_credentials, "mover_credentials", Profile::kMover);
+  material.mover = std::move(mover.creds);
+  material.secrets = std::move(mover.secrets);
+  if (!config.watcher_credentials.empty()) {
+    material.watcher =
+        loading.LoadCreds(config.watcher_credentials, "watcher_credentials", Profile::kWatcher).creds;
+  }
   material.policy = loading.LoadPolicyFile();
   loading.CheckIssuer();
   loading.CheckThatTheyDiffer(material);

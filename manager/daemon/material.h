@@ -1,4 +1,4 @@
-// What the daemon needs before it may start: its policy and its two credentials, all checked together.
+// What the daemon needs before it may start: its policy and its credentials, all checked together.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -11,6 +11,7 @@
 #include "manager/daemon/config.h"
 #include "policy/policy.h"
 #include "proto/identity/creds.h"
+#include "provisioning/space_secrets.h"
 
 namespace meshwarden {
 
@@ -18,6 +19,8 @@ struct Material {
   std::shared_ptr<const Policy> policy;
   std::shared_ptr<const Creds> responder;  // answers requests
   std::shared_ptr<const Creds> mover;      // moves filters
+  SpaceSecrets secrets;                    // those that the mover's credential holds
+  std::shared_ptr<const Creds> watcher;    // hears what is done to durables; null: nobody does
   std::vector<std::string> warnings;       // what works, but should not stay so
 };
 

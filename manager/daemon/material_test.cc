@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/secret_token.h"
 #include "base/status_matchers.h"
 #include "provisioning/space.h"
 
@@ -63,6 +64,23 @@ TEST_F(MaterialTest, EverythingThatIsWrongIsToldInOneRun) {
                        AllOf(HasSubstr("no credential of profile manager"),
                              HasSubstr("no credential of profile mover"), HasSubstr("/nowhere/issuer.json"),
                              HasSubstr("the policy is of space \"other\", the configuration of \"main\""))));
+}
+
+TEST_F(MaterialTest, TheSecretsAreThoseOfTheMoversCredential) {
+  MW_ASSERT_OK_AND_ASSIGN(const Material material, Load());
+  EXPECT_TRUE(IsSecretToken(material.secrets.api));
+  EXPECT_TRUE(IsSecretToken(material.secrets.records));
+}
+
+TEST_F(MaterialTest, AWatcherIsOptionalAndChecked) {
+  EXPECT_EQ(Load()->watcher, nullptr);
+  config_.watcher_credentials = directory_ + "/creds/watcher.creds";
+  MW_ASSERT_OK_AND_ASSIGN(const Material material, Load());
+  ASSERT_NE(material.watcher, nullptr);
+  EXPECT_NE(material.watcher->id(), material.mover->id());
+  config_.watcher_credentials = directory_ + "/creds/manager.creds";
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument,
+                               AllOf(HasSubstr("watcher_credentials"), HasSubstr("profile watcher"))));
 }
 
 TEST_F(MaterialTest, AnIncompleteConfigurationIsNamedFirst) {
