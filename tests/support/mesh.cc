@@ -176,6 +176,13 @@ absl::StatusOr<std::unique_ptr<Process>> Mesh::StartManager() {
   return manager;
 }
 
+absl::StatusOr<std::unique_ptr<Process>> Mesh::StartWatchingManager() {
+  MW_ASSIGN_OR_RETURN(std::unique_ptr<Process> manager,
+                      LaunchManager({"--watcher-credentials", PathOf("creds/watcher.creds")}));
+  MW_RETURN_IF_ERROR(manager->WaitForOutput("ready", kPatience));
+  return manager;
+}
+
 absl::StatusOr<std::vector<std::string>> Mesh::FiltersOf(std::string_view id) {
   // After a restart of the broker the test's own connection may still be on its way back.
   const auto deadline = std::chrono::steady_clock::now() + kPatience;

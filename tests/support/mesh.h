@@ -74,6 +74,8 @@ class Mesh {
 
   // Starts meshwardend under the policy and waits until it is ready. The files it needs are in PathOf().
   absl::StatusOr<std::unique_ptr<Process>> StartManager();
+  // One that watches the broker, too.
+  absl::StatusOr<std::unique_ptr<Process>> StartWatchingManager();
   // The same without waiting, with more arguments.
   absl::StatusOr<std::unique_ptr<Process>> LaunchManager(const std::vector<std::string>& arguments);
 
