@@ -29,6 +29,9 @@ class WatchRepairs {
   };
   explicit WatchRepairs(Parts parts) : parts_(std::move(parts)) {}
 
+  // The record of an id, whatever today's policy says of its agent. NotFound: there is none.
+  absl::StatusOr<AgentRecord> RecordOf(const std::string& id) { return parts_.read_record(id); }
+
   // Which agent of today's policy the id is, by an active record. NotFound: it is none. Any other error: that
   // is not known. The agent lives as long as the policy.
   absl::StatusOr<const AgentPolicy*> AgentOf(const std::string& id);

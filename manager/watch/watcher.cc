@@ -110,6 +110,7 @@ void Watcher::Heed(const PlaceMove& move) {
 }
 
 std::string Watcher::Accuse(const PlaceMove& move) {
+  // Durables of people who are none of the space's agents have names, too: a record makes the agent.
   const std::optional<Suspect> suspect = SuspectOf(space_, move.reply);
   std::vector<LogField> fields = {{"stream", move.stream}};
   if (!move.consumer.empty()) fields.push_back({"durable", move.consumer});
@@ -121,14 +122,14 @@ std::string Watcher::Accuse(const PlaceMove& move) {
     tell("a member of a role has the broker move others' durables", suspect->role);
     return "";
   }
-  absl::StatusOr<const AgentPolicy*> agent = absl::NotFoundError("nobody is named");
-  if (suspect.has_value()) agent = repairs_->AgentOf(suspect->id);
-  if (!agent.ok()) {
+  absl::StatusOr<AgentRecord> record = absl::NotFoundError("nobody is named");
+  if (suspect.has_value()) record = repairs_->RecordOf(suspect->id);
+  if (!record.ok()) {
     tell("somebody has the broker move others' durables, and can't be named", "");
     return "";
   }
   fields.push_back({"by", suspect->id});
-  fields.push_back({"agent", (*agent)->name});
+  fields.push_back({"agent", record->agent});
   tell("an agent has the broker move others' durables", suspect->id);
   if (to_take_away_.size() < kMaxToTakeAway) to_take_away_.insert(suspect->id);
   return suspect->id;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/jetstream_config.h"
@@ -18,6 +19,7 @@
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "proto/subject.h"
+#include "provisioning/mint.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
@@ -106,6 +108,23 @@ class WatchThreats : public ::testing::Test {
     return info.ok() ? info->num_waiting : 0;
   }
 
+  // Mallory goes on under an identity with an agent's credential and durable, and without a record.
+  void BecomeUnrecorded() {
+    MW_ASSERT_OK_AND_ASSIGN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
+    MintOptions options;
+    options.profile = Profile::kAgent;
+    options.permissions.space = "main";
+    options.permissions.id = user.public_key().text();
+    options.permissions.allow_publish = {"general"};
+    mallory_.id = options.permissions.id;
+    MW_ASSERT_OK_AND_ASSIGN(Creds creds,
+                            MintCreds(mesh().issuer(), options, std::move(user), Clock::System()));
+    mallory_.creds = std::make_shared<const Creds>(std::move(creds));
+    MW_ASSERT_OK_AND_ASSIGN(mallory_.connection, mesh().Connect(mallory_.creds));
+    ASSERT_THAT(Privileged(api(), "main").ProvisionChatDurable(mallory_.id, General()), IsOk());
+  }
+  static std::vector<std::string> General() { return {"general"}; }
+
   absl::StatusOr<ConsumerInfo> Chat(const std::string& id) {
     return api().GetConsumer("CHAT_main", ChatDurable(id));
   }
@@ -164,6 +183,9 @@ TEST_F(WatchThreats, T23_ADeletedChatDurableIsMadeAnewWithinASecond) {
   ASSERT_THAT(space_->Post("general", "after"), IsOk());
   EXPECT_TRUE(bob->AwaitText("after"));
   EXPECT_THAT(bob->Texts(4, milliseconds(300)), ElementsAre("before", "meanwhile", "after"));
+  // Its channels can be moved as those of any other.
+  ASSERT_THAT(bob->endpoint->JoinChannel("ops"), IsOk());
+  EXPECT_THAT(mesh().FiltersOf(bob_id), IsOkAndHolds(FiltersFor({"general", "ops"})));
 }
 
 TEST_F(WatchThreats, T23_Control_WithoutAWatcherItStaysGoneAndTheManagerSaysThatNobodyWatches) {
@@ -226,8 +248,7 @@ TEST_F(WatchThreats, T23_WhatTodaysPolicyDoesNotAllowComesNotBack) {
 TEST_F(WatchThreats, T23_OneWithoutARecordIsNotMadeAnew) {
   MW_ASSERT_OK_AND_ASSIGN(const KeyPair nobody, KeyPair::Generate(NkeyKind::kUser));
   const std::string id = nobody.public_key().text();
-  ASSERT_THAT(Privileged(api(), "main").ProvisionChatDurable(id, std::vector<std::string>{"general"}),
-              IsOk());
+  ASSERT_THAT(Privileged(api(), "main").ProvisionChatDurable(id, General()), IsOk());
   ASSERT_NO_FATAL_FAILURE(Watch());
   ASSERT_NO_FATAL_FAILURE(AimDeletionOf(id));
   EXPECT_TRUE(Logs(kNotMadeAnew));
@@ -309,6 +330,24 @@ TEST_F(WatchThreats, T24_AMovedPlaceIsGivenBackAndTheAttackerNamed) {
   }
   EXPECT_THAT(Payloads(Receive(bob, "DM_main", durable)), ElementsAre("one", "two"));
   EXPECT_EQ(manager_->Output().find(kGivenBack) != std::string::npos, places_move());
+}
+
+// An agent that the policy has dropped goes on with the credential that it has.
+TEST_F(WatchThreats, T24_WhoIsRecordedIsNamedWhateverThePolicySays) {
+  MW_ASSERT_OK_AND_ASSIGN(const TestAgent bob, mesh().Provision("bob"));
+  ASSERT_NO_FATAL_FAILURE(WatchUnder("  bob: { subscribe: [general] }\n"));
+  ASSERT_NO_FATAL_FAILURE(AimMoveOf(bob.id));
+  EXPECT_TRUE(Logs(fmt::format("by={} agent=ada", mallory_.id)));
+}
+
+// A durable of an id that nobody has recorded may have been made for anything.
+TEST_F(WatchThreats, T24_WhoIsNotRecordedIsNotNamed) {
+  MW_ASSERT_OK_AND_ASSIGN(const TestAgent bob, mesh().Provision("bob"));
+  ASSERT_NO_FATAL_FAILURE(BecomeUnrecorded());
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  ASSERT_NO_FATAL_FAILURE(AimMoveOf(bob.id));
+  EXPECT_TRUE(Logs("and can't be named stream=DM_main"));
+  EXPECT_THAT(manager_->Output(), Not(HasSubstr(mallory_.id)));
 }
 
 TEST_F(WatchThreats, T24_Control_WithoutAWatcherTheMessagesAreGoneWhereAPlaceCanBeMoved) {
