@@ -271,7 +271,8 @@ Permissions ResponderPermissions(const ProfileOptions& options) {
 }
 
 // Repairs of what aimed answers do: durables looked at and set back to their places, a chat durable taken
-// away with the pulls that stand on it. And what managers tell each other, but no records.
+// away with the pulls that stand on it, entries of the channel registry put back. And what managers tell each
+// other, but no records.
 Subjects MoverRepairs(const ProfileOptions& options) {
   const StreamApi chat = Chat(options);
   const StreamApi dm = Dm(options);
@@ -282,6 +283,7 @@ Subjects MoverRepairs(const ProfileOptions& options) {
           chat.Consumer("RESET", "*"), dm.Consumer("RESET", "*"), task.Consumer("RESET", "*"),
           SecretApi(options, "CONSUMER.DELETE", ChatStream(options.space) + ".*"),
           SecretApi(options, "CONSUMER.DELETE", TaskStream(options.space) + ".*")});
+  Append(allow, {Channels(options).Stream("MSG.GET"), BucketSubject(ChannelBucket(options.space), ">")});
   for (const std::string_view kind : {"lease", "policy"}) {
     allow.push_back(
         BucketSubject(AgentBucket(options.space), fmt::format("{}.{}.>", options.secrets.records, kind)));

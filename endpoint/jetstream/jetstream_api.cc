@@ -265,10 +265,15 @@ absl::StatusOr<StoredMessage> JetStreamApi::LastMessage(std::string_view stream,
 }
 
 absl::StatusOr<StoredMessage> JetStreamApi::FirstMessage(std::string_view stream, std::string_view filter) {
+  return NextMessage(stream, filter, 1);
+}
+
+absl::StatusOr<StoredMessage> JetStreamApi::NextMessage(std::string_view stream, std::string_view filter,
+                                                        std::uint64_t from) {
   MW_RETURN_IF_ERROR(CheckName("stream", stream));
   // The broker takes a filter that is missing for a question about the sequence alone.
   if (filter.empty()) return absl::InvalidArgumentError("no filter to find the oldest message by");
-  const Json body = {{"seq", 1}, {"next_by_subj", filter}};
+  const Json body = {{"seq", std::max<std::uint64_t>(from, 1)}, {"next_by_subj", filter}};
   return DecodeStoredMessage(
       connection_.Request(fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_));
 }

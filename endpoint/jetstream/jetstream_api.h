@@ -138,7 +138,9 @@ class JetStreamApi {
   // The last message on `subject` (STREAM.MSG.GET, answered by the leader); NotFound if there is none.
   void LastMessageAsync(std::string_view stream, std::string_view subject, Callback<StoredMessage> done);
   absl::StatusOr<StoredMessage> LastMessage(std::string_view stream, std::string_view subject);
-  // The oldest message that `filter` matches; NotFound if there is none.
+  // The oldest message that `filter` matches, from the sequence `from` on; NotFound if there is none.
+  absl::StatusOr<StoredMessage> NextMessage(std::string_view stream, std::string_view filter,
+                                            std::uint64_t from);
   absl::StatusOr<StoredMessage> FirstMessage(std::string_view stream, std::string_view filter);
   // Stores a message and returns its sequence. With `expected_last_seq` (of the subject; 0: none yet), fails
   // with WrongLastSequence (FailedPrecondition) if somebody else wrote meanwhile.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/space/api_guard.h"
 #include "endpoint/space/control.h"
 #include "manager/process/default_server.h"
 #include "proto/identity/nkey.h"
@@ -31,6 +32,16 @@ constexpr char kNoRecords[] =
     "the space has no bucket for agents' records, so only pinned agents are known; run meshwarden space "
     "setup";
 
+constexpr char kNotGuarded[] =
+    "this server lets an agent's credential do more than its policy says: the mappings of its system account "
+    "are "
+    "not in force; run meshwarden space harden --dir DIR, where space init wrote, and restart the server "
+    "with the "
+    "server.conf there";
+constexpr char kGuardUnknown[] =
+    "cannot tell whether this server holds agents to their policy: mover_credentials may not ask; run "
+    "meshwarden "
+    "space harden --dir DIR, where space init wrote, and restart with what it writes";
 constexpr char kNobodyWatches[] =
     "nobody watches what is done to agents' durables: deleted and misplaced ones are neither reported nor "
     "put "
@@ -102,6 +113,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   std::unique_ptr<Daemon> daemon(new Daemon(config, material, log));
   MW_RETURN_IF_ERROR(daemon->Connect());
   MW_RETURN_IF_ERROR(daemon->CheckServer());
+  daemon->CheckGuard();
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
   MW_RETURN_IF_ERROR(daemon->Serve());
   MW_RETURN_IF_ERROR(daemon->Watch());
@@ -183,6 +195,18 @@ absl::Status Daemon::CheckServer() {
     log_.Write(LogLevel::kWarn, check.message);
   }
   return absl::OkStatus();
+}
+
+void Daemon::CheckGuard() {
+  switch (AskApiGuard(*movers_.front(), config_.space, kApiTimeout)) {
+    case ApiGuard::kInForce:
+      return;
+    case ApiGuard::kNotInForce:
+      log_.Write(LogLevel::kError, kNotGuarded);
+      return;
+    case ApiGuard::kUnknown:
+      log_.Write(LogLevel::kWarn, kGuardUnknown);
+  }
 }
 
 absl::Status Daemon::CheckRecords() {

@@ -50,6 +50,9 @@ class Daemon {
   ConnectionOptions ListenerOptions() const;
   absl::Status Connect();
   absl::Status CheckServer();
+  // Says so where this server lets agents do more than their policy says; that is no reason to refuse
+  // service.
+  void CheckGuard();
   // Reads a record that cannot exist: answered only if the mover's rights and the space are as they must be.
   absl::Status CheckRecords();
   absl::Status Serve();

@@ -34,6 +34,9 @@ absl::Status Watcher::Start(Connection& connection, const WatchRepairs::Parts& r
           .space = space_, .repairs = *repairs_, .places = places_->chat_places(), .log = log_},
       options_);
   MW_RETURN_IF_ERROR(inbox_.Listen(connection, {ChatStream(space_), DmStream(space_), TaskStream(space_)}));
+  if (power_ == Power::kRepair) {
+    registry_.emplace(RegistryKeeper::Parts{.space = space_, .api = repairs_->api(), .log = log_});
+  }
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -47,6 +50,7 @@ void Watcher::Run() {
   // The first look is due from the beginning.
   do {
     Attend();
+    LookAtRegistry();
     Look();
     TakeAwayPulls();
   } while (inbox_.Await(NextDue()));
@@ -56,7 +60,7 @@ void Watcher::Run() {
 EventInbox::Time Watcher::NextDue() const {
   const EventInbox::Time idle = std::chrono::steady_clock::now() + kIdle;
   if (power_ != Power::kRepair) return idle;
-  return std::min({idle, places_->next_due(), restorer_->next_due()});
+  return std::min({idle, places_->next_due(), restorer_->next_due(), registry_->next_due()});
 }
 
 bool Watcher::Attend() {
@@ -67,7 +71,10 @@ bool Watcher::Attend() {
                .of = "",
                .fields = {{"dropped", static_cast<std::int64_t>(taken.dropped)}}});
   }
-  if (taken.dropped > 0 || taken.wakes > 0) places_->LookSoon();
+  if (taken.dropped > 0 || taken.wakes > 0) {
+    places_->LookSoon();
+    if (registry_.has_value()) registry_->LookAtAllSoon();
+  }
   for (const BrokerEvent& event : taken.events) {
     std::visit([this](const auto& known) { Heed(known); }, event);
   }
@@ -107,6 +114,18 @@ void Watcher::Heed(const ConsumerGone& gone) {
 void Watcher::Heed(const PlaceMove& move) {
   const std::string by = move.driven() ? Accuse(move) : "";
   places_->Heard(move, by);
+}
+
+void Watcher::LookAtRegistry() {
+  if (!registry_.has_value()) return;
+  const absl::Status looked = registry_->LookAtDue();
+  if (looked.ok()) return;
+  const std::string error = MessageOf(looked);
+  // A broker that is away for a moment is no news.
+  log_.Tell({.level = absl::IsUnavailable(looked) ? LogLevel::kDebug : LogLevel::kWarn,
+             .message = "the channel registry could not be read, trying again",
+             .of = "",
+             .fields = {{"error", error}}});
 }
 
 std::string Watcher::Accuse(const PlaceMove& move) {

@@ -7,6 +7,7 @@
 //   on chat durable is crowded by others' pulls       it, and made anew at once: whoever is named wrongly
 //   loses
 //                                                  nothing (chat_restorer.h)
+//   an entry of the channel registry became none    it is put back (registry_keeper.h)
 //
 // Nothing is made anew without reading the agent's record first and asking today's policy.
 #pragma once
@@ -25,6 +26,7 @@
 #include "manager/watch/chat_restorer.h"
 #include "manager/watch/event_inbox.h"
 #include "manager/watch/place_keeper.h"
+#include "manager/watch/registry_keeper.h"
 #include "manager/watch/suspect.h"
 #include "manager/watch/watch_log.h"
 #include "manager/watch/watch_options.h"
@@ -66,6 +68,7 @@ class Watcher {
   void Heed(const ApiUse& use);
   void Heed(const ConsumerGone& gone);
   void Heed(const PlaceMove& move);
+  void LookAtRegistry();
   // Of a move that no client made: notes who is to lose the pulls set up by it, and returns whom to name;
   // empty for nobody.
   std::string Accuse(const PlaceMove& move);
@@ -83,6 +86,7 @@ class Watcher {
   std::optional<WatchRepairs> repairs_;
   std::optional<PlaceKeeper> places_;
   std::optional<ChatRestorer> restorer_;
+  std::optional<RegistryKeeper> registry_;
   std::set<std::string> to_take_away_;  // ids
 
   std::thread thread_;
