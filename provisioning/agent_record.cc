@@ -2,127 +2,133 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text/printable.h"
-#include "proto/identity/nkey.h"
-#include "proto/names.h"
 
 namespace meshwarden {
 namespace {
 
-constexpr JsonLimits kRecordLimits = {.max_bytes = 4096, .max_depth = 4, .max_values = 64};
-constexpr std::int64_t kLastMillisecond = 7'258'118'399'999;  // of the year 2199
-constexpr int kWriteAttempts = 2;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
-// Where records lie: the stream that is read, the subject that is written.
-struct Place {
-  std::string stream;
-  std::string subject;
+constexpr JsonLimits kRecordLimits = {.max_bytes = 4096, .max_depth = 4, .max_values = 64};
+constexpr std::int64_t kVersion = 2;
+constexpr seconds kLastSecond{7'258'118'399};  // of the year 2199
+
+constexpr std::array kStates = {
+    std::pair(RecordState::kBegun, std::string_view("begun")),
+    std::pair(RecordState::kLive, std::string_view("live")),
+    std::pair(RecordState::kLeaving, std::string_view("leaving")),
+    std::pair(RecordState::kGone, std::string_view("gone")),
+    std::pair(RecordState::kRevoked, std::string_view("revoked")),
 };
 
-// Refuses an id with which a subject would mean more than one record.
-absl::StatusOr<Place> PlaceOf(std::string_view space, std::string_view id) {
-  const absl::Status valid = PublicNkey::ParseAs(NkeyKind::kUser, id).status();
-  MW_RETURN_IF_ERROR(Annotate(valid, "agent record"));
-  const std::string bucket = AgentBucket(space);
-  return Place{.stream = BucketStream(bucket), .subject = BucketSubject(bucket, id)};
+template <typename Unit>
+std::int64_t CountOf(SystemTime time) {
+  return std::chrono::floor<Unit>(time.time_since_epoch()).count();
 }
 
-absl::Status NoRecord(std::string_view id) {
-  return absl::NotFoundError(fmt::format("there is no record of an agent with the id {}", id));
+absl::StatusOr<RecordState> StateByName(const std::string& name) {
+  const auto found = std::find_if(kStates.begin(), kStates.end(),
+                                  [&name](const auto& entry) { return entry.second == name; });
+  if (found != kStates.end()) return found->first;
+  return absl::InvalidArgumentError("its state is unknown");
 }
 
-absl::Status Explain(const absl::Status& status, std::string_view id) {
-  if (HasJsError(status, JsError::kMessageNotFound)) return NoRecord(id);
-  if (HasJsError(status, JsError::kStreamNotFound)) {
-    return absl::FailedPreconditionError(
-        "the space has no bucket for agents' records; run `meshwarden space setup`");
-  }
-  return Annotate(status, fmt::format("record of {}", id));
+template <typename Unit>
+absl::StatusOr<SystemTime> RequiredTime(const Json& json, const char* key) {
+  MW_ASSIGN_OR_RETURN(const std::int64_t count, RequiredInteger(json, key));
+  if (count >= 0 && count < Unit(kLastSecond + seconds(1)).count()) return SystemTime(Unit(count));
+  return absl::InvalidArgumentError(fmt::format("\"{}\" is no time", key));
 }
 
-absl::StatusOr<AgentRecord> ReadStored(const absl::StatusOr<StoredMessage>& stored, std::string_view id) {
-  if (!stored.ok()) return Explain(stored.status(), id);
-  if (stored->deleted) return NoRecord(id);
-  return DecodeAgentRecord(id, stored->payload);
+template <typename Unit>
+absl::StatusOr<std::optional<SystemTime>> OptionalTime(const Json& json, const char* key) {
+  if (!json.contains(key)) return std::nullopt;
+  return RequiredTime<Unit>(json, key);
 }
 
-// True if the record stands now, false if somebody else wrote in between.
-absl::StatusOr<bool> TryWrite(JetStreamApi& api, const Place& place, const AgentRecord& record) {
-  const absl::StatusOr<StoredMessage> stored = api.LastMessage(place.stream, place.subject);
-  const absl::StatusOr<AgentRecord> there = ReadStored(stored, record.id);
-  if (there.ok()) {
-    MW_RETURN_IF_ERROR(CheckSameAgent(*there, record.agent));
-    return true;
-  }
-  if (!absl::IsNotFound(there.status())) return there.status();
-  const std::uint64_t last = stored.ok() ? stored->seq : 0;
-  const absl::Status written = api.PublishStored(place.subject, EncodeAgentRecord(record), last).status();
-  if (HasJsError(written, JsError::kWrongLastSequence)) return false;
-  MW_RETURN_IF_ERROR(Explain(written, record.id));
-  return true;
+absl::StatusOr<std::optional<seconds>> OptionalLifetime(const Json& json) {
+  if (!json.contains("ttl")) return std::nullopt;
+  MW_ASSIGN_OR_RETURN(const std::int64_t count, RequiredInteger(json, "ttl"));
+  if (count > 0 && count <= kLastSecond.count()) return seconds(count);
+  return absl::InvalidArgumentError("\"ttl\" is no lifetime");
+}
+
+// What version 2 added.
+absl::Status ReadLaterFields(const Json& json, AgentRecord& record) {
+  MW_ASSIGN_OR_RETURN(const std::string state, RequiredString(json, "state"));
+  MW_ASSIGN_OR_RETURN(record.state, StateByName(state));
+  MW_ASSIGN_OR_RETURN(record.owner, OptionalString(json, "owner"));
+  MW_ASSIGN_OR_RETURN(record.root, OptionalString(json, "root"));
+  MW_ASSIGN_OR_RETURN(record.ttl, OptionalLifetime(json));
+  MW_ASSIGN_OR_RETURN(record.expires, OptionalTime<seconds>(json, "expires"));
+  MW_ASSIGN_OR_RETURN(std::optional<std::vector<std::string>> places, OptionalStrings(json, "places"));
+  record.places = std::move(places).value_or(std::vector<std::string>());
+  MW_ASSIGN_OR_RETURN(record.seen_at, OptionalTime<milliseconds>(json, "seenAt"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AgentRecord> Read(std::string_view id, std::string_view text) {
+  MW_ASSIGN_OR_RETURN(const Json json, ParseJsonObject(text, kRecordLimits));
+  AgentRecord record;
+  MW_ASSIGN_OR_RETURN(record.id, RequiredString(json, "id"));
+  MW_ASSIGN_OR_RETURN(record.agent, RequiredString(json, "agent"));
+  MW_ASSIGN_OR_RETURN(record.provisioned_at, RequiredTime<milliseconds>(json, "provisionedAt"));
+  if (record.id != id) return absl::InvalidArgumentError("it is of another id");
+  if (record.agent.empty()) return absl::InvalidArgumentError("it names no agent");
+  if (!json.contains("v")) return record;
+  MW_ASSIGN_OR_RETURN(const std::int64_t version, RequiredInteger(json, "v"));
+  if (version != kVersion) return absl::InvalidArgumentError(fmt::format("its version is {}", version));
+  MW_RETURN_IF_ERROR(ReadLaterFields(json, record));
+  return record;
 }
 
 }  // namespace
 
+std::string_view NameOf(RecordState state) {
+  const auto found = std::find_if(kStates.begin(), kStates.end(),
+                                  [state](const auto& entry) { return entry.first == state; });
+  return found->second;
+}
+
 std::string EncodeAgentRecord(const AgentRecord& record) {
-  const auto since_epoch = record.provisioned_at.time_since_epoch();
-  return DumpJson(
-      Json{{"id", record.id},
-           {"agent", record.agent},
-           {"provisionedAt", std::chrono::floor<std::chrono::milliseconds>(since_epoch).count()}});
+  Json json = {{"v", kVersion}, {"id", record.id}, {"agent", record.agent}};
+  if (record.owner) json["owner"] = *record.owner;
+  if (record.root) json["root"] = *record.root;
+  json["state"] = NameOf(record.state);
+  json["provisionedAt"] = CountOf<milliseconds>(record.provisioned_at);
+  if (record.ttl) json["ttl"] = record.ttl->count();
+  if (record.expires) json["expires"] = CountOf<seconds>(*record.expires);
+  if (!record.places.empty()) json["places"] = record.places;
+  if (record.seen_at) json["seenAt"] = CountOf<milliseconds>(*record.seen_at);
+  return DumpJson(json);
 }
 
 absl::StatusOr<AgentRecord> DecodeAgentRecord(std::string_view id, std::string_view text) {
-  const std::string where = fmt::format("record of {}", id);
-  absl::StatusOr<Json> json = ParseJsonObject(text, kRecordLimits);
-  if (!json.ok()) return Annotate(json.status(), where);
-  AgentRecord record;
-  MW_ASSIGN_OR_RETURN(record.id, RequiredString(*json, "id"));
-  MW_ASSIGN_OR_RETURN(record.agent, RequiredString(*json, "agent"));
-  MW_ASSIGN_OR_RETURN(const std::int64_t milliseconds, RequiredInteger(*json, "provisionedAt"));
-  if (record.id != id) return absl::InvalidArgumentError(fmt::format("{}: is of another id", where));
-  if (record.agent.empty()) return absl::InvalidArgumentError(fmt::format("{}: names no agent", where));
-  if (milliseconds < 0 || milliseconds > kLastMillisecond) {
-    return absl::InvalidArgumentError(fmt::format("{}: \"provisionedAt\" is no time", where));
-  }
-  record.provisioned_at = SystemTime(std::chrono::milliseconds(milliseconds));
-  return record;
+  absl::StatusOr<AgentRecord> record = Read(id, text);
+  if (record.ok()) return record;
+  return absl::DataLossError(
+      fmt::format("the record of {} is damaged ({}); it stays as it is: provision the agent again, under a "
+                  "new identity",
+                  id, MessageOf(record.status())));
 }
 
 absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent) {
-  if (stored.agent == agent) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      fmt::format("{} is recorded as agent {} and cannot become {}; use a new identity", stored.id,
-                  Quoted(stored.agent), Quoted(agent)));
-}
-
-void ReadAgentRecordAsync(JetStreamApi& api, std::string_view space, std::string_view id,
-                          std::function<void(absl::StatusOr<AgentRecord>)> done) {
-  const absl::StatusOr<Place> place = PlaceOf(space, id);
-  if (!place.ok()) return done(place.status());
-  api.LastMessageAsync(place->stream, place->subject,
-                       [id = std::string(id), done = std::move(done)](
-                           const absl::StatusOr<StoredMessage>& stored) { done(ReadStored(stored, id)); });
-}
-
-absl::StatusOr<AgentRecord> ReadAgentRecord(JetStreamApi& api, std::string_view space, std::string_view id) {
-  MW_ASSIGN_OR_RETURN(const Place place, PlaceOf(space, id));
-  return ReadStored(api.LastMessage(place.stream, place.subject), id);
-}
-
-absl::Status WriteAgentRecord(JetStreamApi& api, std::string_view space, const AgentRecord& record) {
-  MW_ASSIGN_OR_RETURN(const Place place, PlaceOf(space, record.id));
-  for (int attempt = 0; attempt < kWriteAttempts; ++attempt) {
-    MW_ASSIGN_OR_RETURN(const bool written, TryWrite(api, place, record));
-    if (written) return absl::OkStatus();
+  if (stored.agent != agent) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} is recorded as agent {} and cannot become {}; use a new identity", stored.id,
+                    Quoted(stored.agent), Quoted(agent)));
   }
-  return absl::AbortedError(fmt::format("record of {}: others keep writing it; try again", record.id));
+  if (stored.state == RecordState::kLive) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("{} is recorded as {}; use a new identity", stored.id, NameOf(stored.state)));
 }
 
 }  // namespace meshwarden

@@ -1,43 +1,60 @@
-// The record of a provisioned agent, in the space's agent bucket under the agent's id: how any manager, also
-// one started later, knows which agent of the policy an identity is.
+// The record of a provisioned agent: how any manager, also one started later, knows which agent of the policy
+// an identity is. Where records lie: record_keys.h; how they are read and written: record_keeper.h.
+//
+//   {"v":2,"id":…,"agent":…,"owner"?:…,"root"?:…,"state":…,"provisionedAt":…,"ttl"?:…,"expires"?:…,
+//    "places"?:[…],"seenAt"?:…}
+//
+// provisionedAt and seenAt are milliseconds, ttl and expires seconds, as in a JWT. A record without "v" is of
+// an earlier version: it has an id, an agent and provisionedAt, and its agent is live.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <functional>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
-#include "endpoint/jetstream/jetstream_api.h"
 
 namespace meshwarden {
+
+enum class RecordState {
+  kBegun,    // being provisioned
+  kLive,     // served
+  kLeaving,  // being taken down
+  kGone,     // taken down
+  kRevoked,  // cut off for good
+};
+
+// As a record says it: "begun", "live", "leaving", "gone", "revoked".
+std::string_view NameOf(RecordState state);
 
 struct AgentRecord {
   std::string id;     // public user nkey
   std::string agent;  // name in the policy
   SystemTime provisioned_at;
+  RecordState state = RecordState::kLive;
+  std::optional<std::string> owner = {};         // who had it provisioned
+  std::optional<std::string> root = {};          // the launcher at the head of the owners
+  std::optional<std::chrono::seconds> ttl = {};  // lifetime of its credentials
+  std::optional<SystemTime> expires = {};        // when the last of them ends
+  std::vector<std::string> places = {};          // keys of the places that it takes, behind the token
+  std::optional<SystemTime> seen_at = {};        // when it was last seen
+
+  bool operator==(const AgentRecord&) const = default;
 };
 
 std::string EncodeAgentRecord(const AgentRecord& record);
-// InvalidArgument unless the text is a record of `id`.
+
+// DataLoss, which says what to do, unless the text is a record of `id` in a version and a state that are
+// known: then there is a record, and nobody can tell of which agent.
 absl::StatusOr<AgentRecord> DecodeAgentRecord(std::string_view id, std::string_view text);
 
-// FailedPrecondition unless `stored` is of `agent`: an identity does not change who it is.
+// FailedPrecondition unless `stored` is a live record of `agent`: an identity does not change who it is, and
+// does not come back.
 absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent);
-
-// Reads the record of `id`. NotFound if there is none, Unavailable or DeadlineExceeded if that is not known,
-// FailedPrecondition if the space has no bucket for records, InvalidArgument if `id` is no user nkey or what
-// is stored is no record. `api` must outlive the call; `done` runs on the connection's threads, or at once.
-void ReadAgentRecordAsync(JetStreamApi& api, std::string_view space, std::string_view id,
-                          std::function<void(absl::StatusOr<AgentRecord>)> done);
-absl::StatusOr<AgentRecord> ReadAgentRecord(JetStreamApi& api, std::string_view space, std::string_view id);
-
-// Writes it. An equal one (same id and agent) is left as it is. FailedPrecondition if the id is recorded as
-// another agent. Two writers at once: one wins, the other hears of it
-// as if it had come later.
-absl::Status WriteAgentRecord(JetStreamApi& api, std::string_view space, const AgentRecord& record);
 
 }  // namespace meshwarden

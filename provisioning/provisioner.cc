@@ -77,8 +77,8 @@ MintOptions CredentialOf(const AgentPolicy& agent, const std::string& space, con
   return options;
 }
 
-absl::Status CheckRecord(JetStreamApi& api, const std::string& space, const ProvisionOptions& options) {
-  const absl::StatusOr<AgentRecord> record = ReadAgentRecord(api, space, options.id);
+absl::Status CheckRecord(RecordKeeper& records, const ProvisionOptions& options) {
+  const absl::StatusOr<AgentRecord> record = records.Read(options.id);
   if (absl::IsNotFound(record.status())) return absl::OkStatus();
   MW_RETURN_IF_ERROR(record.status());
   return CheckSameAgent(*record, options.agent);
@@ -137,8 +137,8 @@ std::vector<std::string> ChannelsToKeep(const AgentPolicy& agent, std::string_vi
   return kept;
 }
 
-absl::StatusOr<ProvisionResult> ProvisionAgent(JetStreamApi& api, const Policy& policy, const Issuer& issuer,
-                                               const ProvisionOptions& options, const Clock& clock) {
+absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, const ProvisionOptions& options) {
+  const auto& [api, records, policy, issuer, clock] = parts;
   MW_RETURN_IF_ERROR(CheckSpaces(policy, issuer));
   MW_ASSIGN_OR_RETURN(const AgentPolicy* agent, FindAgent(policy, options));
   MW_RETURN_IF_ERROR(CheckIdentity(policy, *agent, options.id));
@@ -146,12 +146,11 @@ absl::StatusOr<ProvisionResult> ProvisionAgent(JetStreamApi& api, const Policy& 
   MW_ASSIGN_OR_RETURN(plan.at_birth, ChannelsAtBirth(*agent, options, plan.space));
   const MintOptions credential = CredentialOf(*agent, plan.space, plan.id);
   MW_RETURN_IF_ERROR(MintUserJwt(issuer, credential, clock).status());  // would it come out?
-  MW_RETURN_IF_ERROR(CheckRecord(api, plan.space, options));
+  MW_RETURN_IF_ERROR(CheckRecord(records, options));
 
   ProvisionResult result;
   MW_RETURN_IF_ERROR(MakeDurables(api, plan, result));
-  MW_RETURN_IF_ERROR(WriteAgentRecord(api, plan.space,
-                                      {.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
+  MW_RETURN_IF_ERROR(records.Write({.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
   MW_ASSIGN_OR_RETURN(result.jwt, MintUserJwt(issuer, credential, clock));
   return result;
 }

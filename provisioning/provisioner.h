@@ -13,8 +13,18 @@
 #include "endpoint/jetstream/jetstream_api.h"
 #include "policy/policy.h"
 #include "provisioning/mint.h"
+#include "provisioning/record_keeper.h"
 
 namespace meshwarden {
+
+// What a provisioning works with; all of it must outlive the call.
+struct ProvisionParts {
+  JetStreamApi& api;  // with the rights of profile setup
+  RecordKeeper& records;
+  const Policy& policy;
+  const Issuer& issuer;
+  const Clock& clock;
+};
 
 struct ProvisionOptions {
   std::string agent;  // name in the policy
@@ -35,11 +45,10 @@ struct ProvisionResult {
 //
 // Nothing is made before everything has been checked. NotFound: the policy has no such agent.
 // InvalidArgument: the id is no user nkey, or a channel is malformed. PermissionDenied: a channel that the
-// agent may not read. FailedPrecondition: policy and issuer are of two spaces, the agent is pinned to another
-// id or the id to another agent, or the id is recorded as another agent. What the broker refuses keeps its
-// code.
-absl::StatusOr<ProvisionResult> ProvisionAgent(JetStreamApi& api, const Policy& policy, const Issuer& issuer,
-                                               const ProvisionOptions& options, const Clock& clock);
+// agent may not read, or records that are out of reach. FailedPrecondition: policy and issuer are of two
+// spaces, the agent is pinned to another id or the id to another agent, or the id is recorded as another
+// agent or not as live. DataLoss: the record of the id is damaged. What the broker refuses keeps its code.
+absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, const ProvisionOptions& options);
 
 // The channels that a chat durable of `agent` with these filter subjects goes on reading: those within
 // today's policy, or, if none is left, `at_birth`. A filter that is no chat filter of `space` counts as

@@ -14,14 +14,17 @@
 #include "endpoint/nats/connection.h"
 #include "endpoint/space/privileged.h"
 #include "proto/names.h"
-#include "provisioning/agent_record.h"
+#include "provisioning/credential.h"
+#include "provisioning/record_keeper.h"
 #include "provisioning/space.h"
+#include "provisioning/space_setup.h"
 #include "tests/support/broker.h"
 
 namespace meshwarden {
 namespace {
 
 using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -105,8 +108,9 @@ class ProvisionerTest : public ::testing::Test {
     MW_ASSERT_OK_AND_ASSIGN(broker_, testing::TestBroker::Start(std::move(broker)));
     MW_ASSERT_OK_AND_ASSIGN(Creds setup, Creds::Load(init.directory + "/creds/setup.creds"));
     setup_ = std::make_shared<const Creds>(std::move(setup));
+    secrets_ = ViewCredential(setup_->decoded())->secrets;
     ASSERT_NO_FATAL_FAILURE(Connect());
-    ASSERT_THAT(Privileged(*api_, kSpace).CreateSpaceStreams(/*replicas=*/1), IsOk());
+    ASSERT_THAT(SetUpSpace(*api_, kSpace, secrets_, /*replicas=*/1), IsOk());
   }
   void Connect() {
     ConnectionOptions options;
@@ -114,12 +118,18 @@ class ProvisionerTest : public ::testing::Test {
     options.creds = setup_;
     MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
     api_ = std::make_unique<JetStreamApi>(*connection_, kTimeout);
+    records_ = std::make_unique<RecordKeeper>(*api_, kSpace, secrets_);
   }
 
   absl::StatusOr<ProvisionResult> Provision(std::vector<AgentPolicy> agents, const ProvisionOptions& options,
                                             const std::string& space = kSpace) {
     const auto policy = *Policy::Create(space, "r1", std::move(agents));
-    return ProvisionAgent(*api_, *policy, *issuer_, options, FixedClock(kNow));
+    return ProvisionAgent({.api = *api_,
+                           .records = *records_,
+                           .policy = *policy,
+                           .issuer = *issuer_,
+                           .clock = FixedClock(kNow)},
+                          options);
   }
   absl::StatusOr<ConsumerInfo> Chat(const std::string& id) {
     return api_->GetConsumer(ChatStream(kSpace), ChatDurable(id));
@@ -128,7 +138,7 @@ class ProvisionerTest : public ::testing::Test {
   bool IsUnknown(const std::string& id) {
     return absl::IsNotFound(Chat(id).status()) &&
            absl::IsNotFound(api_->GetConsumer(DmStream(kSpace), DmDurable(id)).status()) &&
-           absl::IsNotFound(ReadAgentRecord(*api_, kSpace, id).status());
+           absl::IsNotFound(records_->Read(id).status());
   }
 
   std::unique_ptr<Issuer> issuer_;
@@ -136,6 +146,8 @@ class ProvisionerTest : public ::testing::Test {
   std::unique_ptr<testing::TestBroker> broker_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<JetStreamApi> api_;
+  SpaceSecrets secrets_;
+  std::unique_ptr<RecordKeeper> records_;
   const std::string id_ = NewId();
   const ProvisionOptions options_{.agent = "worker", .id = id_, .subscribe = std::nullopt};
 };
@@ -151,7 +163,7 @@ TEST_F(ProvisionerTest, MakesDurablesRecordAndCredential) {
               ElementsAre("cotal.main.chat.*.general", "cotal.main.chat.*.team.a"));
   EXPECT_THAT(api_->GetConsumer(DmStream(kSpace), DmDurable(id_)), IsOk());
   EXPECT_THAT(api_->GetConsumer(TaskStream(kSpace), TaskDurable("builder")), IsOk());
-  EXPECT_EQ(ReadAgentRecord(*api_, kSpace, id_)->agent, "worker");
+  EXPECT_EQ(records_->Read(id_)->agent, "worker");
 }
 
 TEST_F(ProvisionerTest, CredentialSaysWhatThePolicySays) {
@@ -174,12 +186,13 @@ TEST_F(ProvisionerTest, SecondTimeChangesNothing) {
   const AgentPolicy worker = Agent("worker", {"general"}, {"general"});
   ASSERT_THAT(Provision({worker}, options_), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo before, Chat(id_));
+  const std::uint64_t records_before = api_->GetStream(BucketStream(AgentBucket(kSpace)))->last_seq;
   MW_ASSERT_OK_AND_ASSIGN(const ProvisionResult again, Provision({worker}, options_));
   MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo after, Chat(id_));
   EXPECT_FALSE(again.created);
   EXPECT_EQ(ToJson(after.config), ToJson(before.config));
   EXPECT_EQ(after.delivered_stream_seq, before.delivered_stream_seq);
-  EXPECT_EQ(api_->GetStream(BucketStream(AgentBucket(kSpace)))->last_seq, 1U);
+  EXPECT_EQ(api_->GetStream(BucketStream(AgentBucket(kSpace)))->last_seq, records_before);
 }
 
 TEST_F(ProvisionerTest, ChannelsThatTheAgentMovedToStay) {
@@ -260,6 +273,33 @@ TEST_F(ProvisionerTest, IdentityDoesNotChangeItsAgent) {
   EXPECT_THAT(Provision({worker, planner}, {.agent = "planner", .id = id_, .subscribe = std::nullopt}),
               StatusIs(kPrecondition, HasSubstr("recorded as agent \"worker\"")));
   EXPECT_THAT(Chat(id_)->config.Filters(), ElementsAre("cotal.main.chat.*.general"));
+}
+
+TEST_F(ProvisionerTest, WhatIsRecordedAndNotLiveStaysSo) {
+  const AgentPolicy worker = Agent("worker", {"general"}, {"general"});
+  ASSERT_THAT(
+      records_->Write({.id = id_, .agent = "worker", .provisioned_at = kNow, .state = RecordState::kRevoked}),
+      IsOk());
+  EXPECT_THAT(Provision({worker}, options_), StatusIs(kPrecondition, HasSubstr("is recorded as revoked")));
+  EXPECT_THAT(Chat(id_), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ProvisionerTest, ADamagedRecordIsNotProvisionedOver) {
+  const AgentPolicy worker = Agent("worker", {"general"}, {"general"});
+  const RecordBucket bucket(*api_, kSpace);
+  const std::string key = RecordKeys(secrets_.records).Record(id_);
+  ASSERT_THAT(bucket.Put(key, "junk", 0), IsOkAndHolds(true));
+  EXPECT_THAT(Provision({worker}, options_),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("under a new identity")));
+  EXPECT_THAT(Chat(id_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(bucket.Get(key)->value, "junk");
+}
+
+TEST_F(ProvisionerTest, ACredentialOfBeforeTheMoveIsToldToTakeTheNewOne) {
+  records_ = std::make_unique<RecordKeeper>(*api_, kSpace, SpaceSecrets{});
+  EXPECT_THAT(Provision({Agent("worker", {"general"}, {"general"})}, options_),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("space harden")));
+  EXPECT_THAT(Chat(id_), StatusIs(absl::StatusCode::kNotFound));
 }
 
 // Servers from 2.15 on stop at 1,000 consumers a stream, unless the account's token names a limit.

@@ -244,7 +244,9 @@ TEST_F(BucketWatchTest, ABucketThatWasMadeAnewIsReadFromItsBeginning) {
   StartWatch();
   ASSERT_TRUE(AwaitText("ops=9"));
   MW_ASSERT_OK_AND_ASSIGN(const StreamInfo stream, mesh_->root_api().GetStream(BucketStream(bucket_)));
-  ASSERT_THAT(mesh_->root().Request(mesh_->SecretApi("STREAM.DELETE." + BucketStream(bucket_)), "", kPatience), IsOk());
+  ASSERT_THAT(
+      mesh_->root().Request(mesh_->SecretApi("STREAM.DELETE." + BucketStream(bucket_)), "", kPatience),
+      IsOk());
   ASSERT_THAT(mesh_->root_api().CreateStream({.name = BucketStream(bucket_), .json = stream.config}), IsOk());
   Put("dev", "anew");
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -263,7 +265,9 @@ TEST_F(BucketWatchTest, ABucketThatWasMadeAnewIsReadFromItsBeginning) {
 TEST_F(BucketWatchTest, AFailureToMakeItAnewIsReportedAndTriedAgain) {
   StartWatch();
   MW_ASSERT_OK_AND_ASSIGN(const StreamInfo stream, mesh_->root_api().GetStream(BucketStream(bucket_)));
-  ASSERT_THAT(mesh_->root().Request(mesh_->SecretApi("STREAM.DELETE." + BucketStream(bucket_)), "", kPatience), IsOk());
+  ASSERT_THAT(
+      mesh_->root().Request(mesh_->SecretApi("STREAM.DELETE." + BucketStream(bucket_)), "", kPatience),
+      IsOk());
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (errors_.Await(0).empty() && std::chrono::steady_clock::now() < deadline) watch_->Check(MuchLater());
   ASSERT_FALSE(errors_.Await(0).empty());

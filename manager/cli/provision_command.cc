@@ -23,9 +23,9 @@
 #include "policy/policy.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/agent_record.h"
 #include "provisioning/mint.h"
 #include "provisioning/provisioner.h"
+#include "provisioning/record_keeper.h"
 
 namespace meshwarden {
 namespace {
@@ -41,9 +41,9 @@ struct ProvisionArguments {
 };
 
 // The identity of a creds file that an earlier run wrote must be the same agent's.
-absl::Status CheckEarlierRun(JetStreamApi& api, const std::string& space, const ProvisionArguments& arguments,
+absl::Status CheckEarlierRun(RecordKeeper& records, const ProvisionArguments& arguments,
                              const std::string& id) {
-  const absl::StatusOr<AgentRecord> record = ReadAgentRecord(api, space, id);
+  const absl::StatusOr<AgentRecord> record = records.Read(id);
   if (absl::IsNotFound(record.status())) {
     return absl::OkStatus();  // a broker that lost its store gets it back
   }
@@ -76,12 +76,17 @@ absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
     line.err << "warning: " << *warning << '\n';
   }
   MW_ASSIGN_OR_RETURN(BrokerSession session, BrokerSession::Open(arguments.broker, "provision", line.err));
+  RecordKeeper records(session.api(), issuer.space(), session.credential().secrets);
   if (out.exists()) {
-    MW_RETURN_IF_ERROR(CheckEarlierRun(session.api(), issuer.space(), arguments, out.id()));
+    MW_RETURN_IF_ERROR(CheckEarlierRun(records, arguments, out.id()));
   }
   const ProvisionOptions options{.agent = arguments.agent, .id = out.id(), .subscribe = arguments.subscribe};
-  MW_ASSIGN_OR_RETURN(const ProvisionResult result,
-                      ProvisionAgent(session.api(), *loaded.policy, issuer, options, Clock::System()));
+  MW_ASSIGN_OR_RETURN(const ProvisionResult result, ProvisionAgent({.api = session.api(),
+                                                                    .records = records,
+                                                                    .policy = *loaded.policy,
+                                                                    .issuer = issuer,
+                                                                    .clock = Clock::System()},
+                                                                   options));
   MW_RETURN_IF_ERROR(std::move(out).Write(result.jwt, Clock::System().Now()));
   PrintResult(arguments, issuer.space(), options.id, result, line.out);
   return absl::OkStatus();

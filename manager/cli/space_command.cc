@@ -1,12 +1,16 @@
 // `meshwarden space init`, `meshwarden space setup` and `meshwarden space harden`.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -14,18 +18,19 @@
 #include "base/status.h"
 #include "endpoint/jetstream/jetstream_config.h"
 #include "endpoint/space/api_guard.h"
-#include "endpoint/space/privileged.h"
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/consumer_room.h"
 #include "provisioning/harden.h"
 #include "provisioning/space.h"
+#include "provisioning/space_setup.h"
 
 namespace meshwarden {
 namespace {
 
 constexpr int kMaxReplicas = 5;
 constexpr std::int64_t kMostAgents = 1'000'000;
+constexpr std::size_t kMaxNamedIds = 20;
 constexpr std::chrono::milliseconds kInfoTimeout{5'000};
 constexpr JsonLimits kInfoLimits = {.max_bytes = 256 * 1024, .max_depth = 8, .max_values = 10'000};
 
@@ -126,12 +131,28 @@ void WarnUnlessGuarded(BrokerSession& session, const std::string& space, std::os
   }
 }
 
+void TellOfRecords(const SpaceSetup& setup, CommandLine& line) {
+  if (setup.moved > 0) {
+    line.out << fmt::format("{} records of agents lie under the space's secret token now\n", setup.moved);
+  }
+  if (setup.damaged.empty()) {
+    return;
+  }
+  const std::size_t named = std::min(setup.damaged.size(), kMaxNamedIds);
+  line.err << fmt::format(
+      "warning: {} records of agents are damaged and count no more; provision these agents again, under new "
+      "identities: {}{}\n",
+      setup.damaged.size(), fmt::join(std::span(setup.damaged).first(named), ", "),
+      named < setup.damaged.size() ? ", …" : "");
+}
+
 absl::Status Setup(const SetupOptions& options, CommandLine& line) {
   MW_ASSIGN_OR_RETURN(BrokerSession session, BrokerSession::Open(options.broker, "space setup", line.err));
   MW_ASSIGN_OR_RETURN(const std::string space, SpaceFor(options, session.credential()));
-  Privileged privileged(session.api(), space);
-  MW_RETURN_IF_ERROR(Annotate(privileged.CreateSpaceStreams(options.replicas),
-                              fmt::format("space {} is not set up", space)));
+  const absl::StatusOr<SpaceSetup> setup =
+      SetUpSpace(session.api(), space, session.credential().secrets, options.replicas);
+  MW_RETURN_IF_ERROR(Annotate(setup.status(), fmt::format("space {} is not set up", space)));
+  TellOfRecords(*setup, line);
   MW_RETURN_IF_ERROR(
       Annotate(WarnAboutRoom(session, space, options, line.err), "set up, but its limits cannot be read"));
   WarnUnlessGuarded(session, space, line.err);

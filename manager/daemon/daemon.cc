@@ -31,6 +31,16 @@ constexpr std::chrono::milliseconds kAnswerWithin{4'400};
 constexpr char kNoRecords[] =
     "the space has no bucket for agents' records, so only pinned agents are known; run meshwarden space "
     "setup";
+constexpr char kUnmovedRecords[] =
+    "records of an earlier version have not been moved; run meshwarden space setup with the newest "
+    "setup.creds";
+constexpr char kEarlierSpace[] =
+    "the space keeps its records as an earlier version did; run meshwarden space harden, and start again "
+    "with "
+    "the mover.creds that it writes";
+constexpr char kRecordsOutOfReach[] =
+    "mover_credentials are of an earlier version than the space's records, so only pinned agents are known; "
+    "start again with the mover.creds that meshwarden space harden wrote";
 
 constexpr char kNotGuarded[] =
     "this server lets an agent's credential do more than its policy says: the mappings of its system account "
@@ -63,18 +73,17 @@ absl::Status CannotConnect(const absl::Status& status, const std::string& creden
 // away has no answer.
 class RecordReader {
  public:
-  RecordReader(Connection& mover, JetStreamApi& api, std::string space, Log& log)
-      : mover_(mover), api_(api), space_(std::move(space)), log_(log) {}
+  RecordReader(Connection& mover, RecordKeeper& records, std::string space, Log& log)
+      : mover_(mover), records_(records), space_(std::move(space)), log_(log) {}
 
   void Read(const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done) const {
     const absl::Status valid = PublicNkey::ParseAs(NkeyKind::kUser, id).status();
     if (!valid.ok()) {
       return done(absl::NotFoundError(MessageOf(valid)));
     }
-    ReadAgentRecordAsync(api_, space_, id,
-                         [this, done = std::move(done)](absl::StatusOr<AgentRecord> record) {
-                           done(Interpret(std::move(record)));
-                         });
+    records_.ReadAsync(id, [this, done = std::move(done)](absl::StatusOr<AgentRecord> record) {
+      done(Interpret(std::move(record)));
+    });
   }
 
  private:
@@ -90,10 +99,24 @@ class RecordReader {
   }
 
   Connection& mover_;
-  JetStreamApi& api_;
+  RecordKeeper& records_;
   const std::string space_;
   Log& log_;
 };
+
+// What an operator has to do before records are where nobody else can write.
+void TellOfLayout(RecordLayout layout, Log& log) {
+  switch (layout) {
+    case RecordLayout::kSecret:
+      return;
+    case RecordLayout::kUnmoved:
+      return log.Write(LogLevel::kWarn, kUnmovedRecords);
+    case RecordLayout::kEarlier:
+      return log.Write(LogLevel::kWarn, kEarlierSpace);
+    case RecordLayout::kOutOfReach:
+      return log.Write(LogLevel::kError, kRecordsOutOfReach);
+  }
+}
 
 }  // namespace
 
@@ -183,6 +206,7 @@ absl::Status Daemon::Connect() {
     movers_.push_back(*std::move(mover));
     apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout, material_.secrets.api));
   }
+  records_ = std::make_unique<RecordKeeper>(*apis_.front(), config_.space, material_.secrets);
   return absl::OkStatus();
 }
 
@@ -210,16 +234,18 @@ void Daemon::CheckGuard() {
 }
 
 absl::Status Daemon::CheckRecords() {
-  const absl::Status read = ReadAgentRecord(*apis_.front(), config_.space, movers_.front()->id()).status();
-  if (absl::IsFailedPrecondition(read)) {
+  const absl::StatusOr<RecordLayout> layout = records_->FindLayout();
+  if (absl::IsFailedPrecondition(layout.status())) {
     log_.Write(LogLevel::kWarn, kNoRecords, {{"space", config_.space}});
     return absl::OkStatus();
   }
-  if (read.ok() || absl::IsNotFound(read)) {
-    return absl::OkStatus();
+  if (!layout.ok()) {
+    return Annotate(
+        layout.status(),
+        "cannot read agent records; is JetStream enabled, and is mover_credentials of this space?");
   }
-  return Annotate(read,
-                  "cannot read agent records; is JetStream enabled, and is mover_credentials of this space?");
+  TellOfLayout(*layout, log_);
+  return absl::OkStatus();
 }
 
 absl::Status Daemon::Serve() {
@@ -228,8 +254,7 @@ absl::Status Daemon::Serve() {
     apis.push_back(api.get());
   }
   filters_ = std::make_unique<BrokerChatFilters>(apis, config_.space);
-  const auto records =
-      std::make_shared<const RecordReader>(*movers_.front(), *apis_.front(), config_.space, log_);
+  const auto records = std::make_shared<const RecordReader>(*movers_.front(), *records_, config_.space, log_);
   directory_ = std::make_unique<AgentDirectory>(
       material_.policy,
       [records](const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done) {
@@ -276,8 +301,7 @@ absl::Status Daemon::Watch() {
       {.api = *repair_api_,
        .space = config_.space,
        .policy = material_.policy,
-       .read_record =
-           [this](const std::string& id) { return ReadAgentRecord(*repair_api_, config_.space, id); }},
+       .read_record = [&records = *records_](const std::string& id) { return records.Read(id); }},
       may_repair ? Watcher::Power::kRepair : Watcher::Power::kReport));
   return Annotate(listener_->Flush(kFlushTimeout), "cannot listen to the broker's advisories");
 }

@@ -20,6 +20,7 @@
 #include "manager/service/queue_keeper.h"
 #include "manager/service/self_service.h"
 #include "manager/watch/watcher.h"
+#include "provisioning/record_keeper.h"
 
 namespace meshwarden {
 
@@ -53,7 +54,7 @@ class Daemon {
   // Says so where this server lets agents do more than their policy says; that is no reason to refuse
   // service.
   void CheckGuard();
-  // Reads a record that cannot exist: answered only if the mover's rights and the space are as they must be.
+  // Asks where records lie: answered only if the mover's rights and the space are as they must be.
   absl::Status CheckRecords();
   absl::Status Serve();
   // Nothing to do without a credential for it, but to say so.
@@ -72,6 +73,7 @@ class Daemon {
   // Several, because a server carries out the API requests of one connection one after the other.
   std::vector<std::unique_ptr<Connection>> movers_;
   std::vector<std::unique_ptr<JetStreamApi>> apis_;  // one on each mover
+  std::unique_ptr<RecordKeeper> records_;            // by the first of them
   // The watcher's, if it watches: one listens, one looks and repairs, so that long lists keep no move
   // waiting.
   std::unique_ptr<Connection> listener_;

@@ -53,6 +53,8 @@ TEST_F(MaterialTest, WhatSpaceInitMakesIsFine) {
   EXPECT_EQ(material.policy->size(), 1U);
   EXPECT_NE(material.responder->id(), material.mover->id());
   EXPECT_THAT(material.warnings, IsEmpty());
+  EXPECT_TRUE(IsSecretToken(material.secrets.api));
+  EXPECT_TRUE(IsSecretToken(material.secrets.records));
 }
 
 TEST_F(MaterialTest, EverythingThatIsWrongIsToldInOneRun) {

@@ -14,6 +14,13 @@ absl::StatusOr<const AgentPolicy*> Answer(const std::string& id, const AgentPoli
   return agent;
 }
 
+absl::StatusOr<const AgentPolicy*> AnswerFrom(const AgentRecord& record, const AgentPolicy* agent) {
+  if (record.state != RecordState::kLive) {
+    return absl::NotFoundError(fmt::format("{} is recorded as {}", record.id, NameOf(record.state)));
+  }
+  return Answer(record.id, agent);
+}
+
 }  // namespace
 
 AgentDirectory::AgentDirectory(std::shared_ptr<const Policy> policy, ReadRecord read, Options options)
@@ -45,9 +52,11 @@ void AgentDirectory::Forget(const std::string& id) {
 
 void AgentDirectory::RecordRead(const std::string& id, const absl::StatusOr<AgentRecord>& record) {
   const AgentPolicy* agent = record.ok() ? AgentOf(*record) : nullptr;
-  // Only an answer is remembered; a broker that could not say leaves nothing behind.
+  // Only an answer is remembered; a broker that could not say, or a record that says nothing, leaves nothing
+  // behind.
   const bool known = record.ok() || absl::IsNotFound(record.status());
-  const absl::StatusOr<const AgentPolicy*> answer = known ? Answer(id, agent) : record.status();
+  const absl::StatusOr<const AgentPolicy*> answer =
+      record.ok() ? AnswerFrom(*record, agent) : record.status();
   std::vector<Found> waiting;
   {
     const MutexLock lock(mutex_);
@@ -64,6 +73,9 @@ void AgentDirectory::RecordRead(const std::string& id, const absl::StatusOr<Agen
 }
 
 const AgentPolicy* AgentDirectory::AgentOf(const AgentRecord& record) const {
+  if (record.state != RecordState::kLive) {
+    return nullptr;
+  }
   const AgentPolicy* agent = policy_->FindByName(record.agent);
   const bool pinned_elsewhere = agent != nullptr && agent->id.has_value() && *agent->id != record.id;
   return pinned_elsewhere ? nullptr : agent;

@@ -26,7 +26,7 @@ namespace meshwarden {
 // Thread-safe. Never calls out under its lock. Must outlive every lookup in flight.
 class AgentDirectory {
  public:
-  // Reads the record of an id; see ReadAgentRecordAsync for what it answers. May answer before it returns.
+  // Reads the record of an id; see RecordKeeper for what it answers. May answer before it returns.
   using ReadRecord =
       std::function<void(const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)>)>;
   // The agent, or: NotFound, the id is no agent of this policy; any other error, that is not known.
@@ -67,7 +67,8 @@ class AgentDirectory {
   bool StartWaiting(const std::string& id, Found found) MW_EXCLUDES(mutex_);
   void Remember(const std::string& id, const AgentPolicy* agent) MW_REQUIRES(mutex_);
   void Erase(const std::string& id) MW_REQUIRES(mutex_);
-  // The agent that a record names, if today's policy has it and does not pin it to another id; else null.
+  // The agent that a record names, if it is live and today's policy has it and does not pin it to another id;
+  // else null.
   const AgentPolicy* AgentOf(const AgentRecord& record) const;
   void RecordRead(const std::string& id, const absl::StatusOr<AgentRecord>& record) MW_EXCLUDES(mutex_);
 

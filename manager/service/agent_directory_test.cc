@@ -1,5 +1,6 @@
 #include "manager/service/agent_directory.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,9 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_matchers.h"
+
 namespace meshwarden {
 namespace {
 
+using ::meshwarden::testing::StatusIs;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -93,6 +97,21 @@ TEST_F(AgentDirectoryTest, ARecordOfAnAgentThatThePolicyLostIsUnknown) {
   EXPECT_THAT(heard, ElementsAre("NOT_FOUND"));
 }
 
+TEST_F(AgentDirectoryTest, OnlyALiveRecordIsAnAgents) {
+  for (const RecordState state :
+       {RecordState::kBegun, RecordState::kLeaving, RecordState::kGone, RecordState::kRevoked}) {
+    const std::string id = fmt::format("U{}", NameOf(state));
+    absl::Status found;
+    directory().Find(id,
+                     [&found](const absl::StatusOr<const AgentPolicy*>& agent) { found = agent.status(); });
+    AnswerLast(AgentRecord{.id = id, .agent = "planner", .provisioned_at = {}, .state = state});
+    EXPECT_THAT(
+        found, StatusIs(absl::StatusCode::kNotFound, fmt::format("{} is recorded as {}", id, NameOf(state))));
+    Find(id);
+    EXPECT_EQ(heard.back(), "NOT_FOUND");
+  }
+}
+
 TEST_F(AgentDirectoryTest, ARecordCannotClaimAnAgentPinnedToAnotherId) {
   FindRecorded("UALICE", "fixed");
   EXPECT_THAT(heard, ElementsAre("NOT_FOUND"));
@@ -105,6 +124,13 @@ TEST_F(AgentDirectoryTest, AnErrorOfTheBrokerIsNotAbsence) {
   AnswerLast(absl::UnavailableError("away"));
   EXPECT_THAT(heard, ElementsAre("DEADLINE_EXCEEDED", "UNAVAILABLE"));
   EXPECT_EQ(asked.size(), 2U) << "an error must not be remembered";
+}
+
+TEST_F(AgentDirectoryTest, ADamagedRecordIsNotAbsence) {
+  Find("UALICE");
+  AnswerLast(absl::DataLossError("damaged"));
+  FindRecorded("UALICE", "planner");
+  EXPECT_THAT(heard, ElementsAre("DATA_LOSS", "planner")) << "damage must not be remembered";
 }
 
 TEST_F(AgentDirectoryTest, AKnownAgentIsRememberedForItsTime) {

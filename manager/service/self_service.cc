@@ -110,6 +110,15 @@ void SelfService::Unidentified(const CallPtr& call, const absl::Status& status) 
                            Printable(call->sender(), kMaxEchoedIdBytes)));
   } else if (absl::IsResourceExhausted(status)) {
     call->Fail(Outcome::kFailed, "busy", TooManyText(call->op()));
+  } else if (absl::IsDataLoss(status)) {
+    const std::string message = MessageOf(status);
+    parts_.log.Write(LogLevel::kError, "the record of an agent is damaged",
+                     {{"id", call->sender()}, {"error", message}});
+    call->Fail(
+        Outcome::kFailed, "record_damaged",
+        fmt::format("{}: the record of {} is damaged; the agent must be provisioned again, under a new "
+                    "identity",
+                    call->op(), Printable(call->sender(), kMaxEchoedIdBytes)));
   } else if (IsBrokerAway(status)) {
     call->Fail(Outcome::kFailed, "unavailable", NotBegunText(call->op()));
   } else {

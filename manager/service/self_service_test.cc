@@ -189,6 +189,27 @@ TEST_F(SelfServiceTest, ARecordThatCannotBeReadIsTheOperatorsAffair) {
   EXPECT_THAT(log_text_.str(), HasSubstr("not JSON"));
 }
 
+TEST_F(SelfServiceTest, ADamagedRecordMakesTheSenderNobodyAndIsToldAsDamaged) {
+  record_ = absl::DataLossError("the record of UALICE is damaged (not JSON)");
+  const ControlReply answer = AskToRead({"general"});
+  EXPECT_FALSE(answer.ok);
+  EXPECT_EQ(answer.code, "record_damaged");
+  EXPECT_EQ(answer.error,
+            "setChannels: the record of UALICE is damaged; the agent must be provisioned again, under a new "
+            "identity");
+  EXPECT_THAT(filters_.moves, IsEmpty());
+  EXPECT_THAT(log_text_.str(), HasSubstr("error the record of an agent is damaged id=UALICE"));
+  EXPECT_THAT(log_text_.str(), HasSubstr("not JSON"));
+  AskToRead({"general"});
+  EXPECT_EQ(records_read_, 2);
+}
+
+TEST_F(SelfServiceTest, ARecordThatIsNotLiveIsNobodys) {
+  record_->state = RecordState::kLeaving;
+  EXPECT_EQ(AskToRead({"general"}).code, "unknown_agent");
+  EXPECT_THAT(filters_.moves, IsEmpty());
+}
+
 TEST_F(SelfServiceTest, AMissingDurableAsksForProvisioningAndForgetsTheSender) {
   filters_.answer_at_once = absl::NotFoundError("no consumer");
   const ControlReply answer = AskToRead({"general"});

@@ -11,6 +11,9 @@ namespace meshwarden {
 
 absl::StatusOr<const AgentPolicy*> WatchRepairs::AgentOf(const std::string& id) {
   MW_ASSIGN_OR_RETURN(const AgentRecord record, parts_.read_record(id));
+  if (record.state != RecordState::kLive) {
+    return absl::NotFoundError(fmt::format("{} is recorded as {}", id, NameOf(record.state)));
+  }
   const AgentPolicy* const pinned = parts_.policy->FindByPinnedId(id);
   const AgentPolicy* const agent = pinned != nullptr ? pinned : parts_.policy->FindByName(record.agent);
   // An agent that is pinned to another id is that one only.

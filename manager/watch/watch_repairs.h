@@ -19,7 +19,7 @@ namespace meshwarden {
 // Blocking. For one thread at a time.
 class WatchRepairs {
  public:
-  // The record of an id as it stands now, never one that was remembered; as ReadAgentRecord answers.
+  // The record of an id as it stands now, never one that was remembered; as RecordKeeper::Read answers.
   using ReadRecord = std::function<absl::StatusOr<AgentRecord>(const std::string& id)>;
   struct Parts {
     JetStreamApi& api;  // of a mover; must outlive this object

@@ -126,9 +126,7 @@ TEST_F(BrokerAway, BackWithAnEmptyStoreNothingIsAnsweredDone) {
     std::this_thread::yield();
   }
   ASSERT_THAT(created, IsOk());
-  ASSERT_THAT(ProvisionAgent(mesh_->setup_api(), mesh_->policy(), mesh_->issuer(),
-                             {.agent = "bob", .id = bob_.id, .subscribe = std::nullopt}, Clock::System()),
-              IsOk());
+  ASSERT_THAT(mesh_->ProvisionId("bob", bob_.id), IsOk());
   EXPECT_TRUE(GrantedAgain({"team.>"}));
   EXPECT_EQ(*mesh_->FiltersOf(bob_.id), FiltersFor({"team.>"}));
 }

@@ -231,10 +231,7 @@ TEST_F(JobTest, ProvisioningTwiceKeepsFilterAndCursor) {
   Post(alice, "general", "one");
   ASSERT_THAT(TextsFor(bob), ElementsAre("one"));
   Post(alice, "team.backend", "two");
-  MW_ASSERT_OK_AND_ASSIGN(
-      const ProvisionResult again,
-      ProvisionAgent(mesh_->setup_api(), mesh_->policy(), mesh_->issuer(),
-                     {.agent = "bob", .id = bob.id, .subscribe = std::nullopt}, Clock::System()));
+  MW_ASSERT_OK_AND_ASSIGN(const ProvisionResult again, mesh_->ProvisionId("bob", bob.id));
   EXPECT_FALSE(again.created);
   EXPECT_EQ(*mesh_->FiltersOf(bob.id), FiltersFor({"general", "team.backend"}));
   EXPECT_THAT(TextsFor(bob), ElementsAre("two"));
@@ -245,16 +242,13 @@ TEST_F(JobTest, ProvisioningAgainCutsAFilterBackToThePolicy) {
   MW_ASSERT_OK_AND_ASSIGN(const ConsumerConfig wide,
                           ChatDurableConfig("main", bob.id, std::vector<std::string>{"general", "secret"}));
   ASSERT_THAT(mesh_->root_api().UpdateConsumer(ChatStream("main"), wide), IsOk());
-  ASSERT_THAT(ProvisionAgent(mesh_->setup_api(), mesh_->policy(), mesh_->issuer(),
-                             {.agent = "bob", .id = bob.id, .subscribe = std::nullopt}, Clock::System()),
-              IsOk());
+  ASSERT_THAT(mesh_->ProvisionId("bob", bob.id), IsOk());
   EXPECT_EQ(*mesh_->FiltersOf(bob.id), FiltersFor({"general"}));
 }
 
 TEST_F(JobTest, AnIdentityDoesNotBecomeAnotherAgent) {
   MW_ASSERT_OK_AND_ASSIGN(TestAgent bob, mesh_->Provision("bob"));
-  EXPECT_THAT(ProvisionAgent(mesh_->setup_api(), mesh_->policy(), mesh_->issuer(),
-                             {.agent = "every", .id = bob.id, .subscribe = std::nullopt}, Clock::System()),
+  EXPECT_THAT(mesh_->ProvisionId("every", bob.id),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("bob")));
   MW_ASSERT_OK_AND_ASSIGN(const ControlReply reply, SetChannels(bob, {"secret"}));
   EXPECT_FALSE(reply.ok);

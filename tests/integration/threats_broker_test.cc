@@ -15,6 +15,7 @@
 #include "base/status_matchers.h"
 #include "proto/names.h"
 #include "proto/subject.h"
+#include "provisioning/record_keys.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden::testing {
@@ -249,11 +250,15 @@ TEST_F(BrokerThreats, T10_PushConsumersOnBucketsForgeNothing) {
   EXPECT_EQ(mesh_->root_api().GetStream("DM_main")->messages, 0u);
 }
 
+// Also by one who had learnt the secret token of the records.
 TEST_F(BrokerThreats, T11_OthersKeysAndTheRegistryCannotBeWritten) {
-  const std::vector<std::string> keys = {
-      BucketSubject(PresenceBucket("main"), victim_.id), BucketSubject(ChannelBucket("main"), "general"),
-      BucketSubject(ChannelBucket("main"), "=defaults"), BucketSubject(AgentBucket("main"), mallory_.id),
-      BucketSubject(AgentBucket("main"), victim_.id)};
+  const RecordKeys records(mesh_->secrets().records);
+  const std::vector<std::string> keys = {BucketSubject(PresenceBucket("main"), victim_.id),
+                                         BucketSubject(ChannelBucket("main"), "general"),
+                                         BucketSubject(ChannelBucket("main"), "=defaults"),
+                                         BucketSubject(AgentBucket("main"), mallory_.id),
+                                         BucketSubject(AgentBucket("main"), records.Record(victim_.id)),
+                                         BucketSubject(AgentBucket("main"), records.Record(mallory_.id))};
   for (const std::string& key : keys) ExpectDenied(key, R"({"replay":true})");
   MW_ASSERT_OK_AND_ASSIGN(const StoredMessage before,
                           mesh_->root_api().LastMessage(BucketStream(AgentBucket("main")), keys[4]));

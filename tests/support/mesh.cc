@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -13,12 +14,13 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "endpoint/jetstream/fetch.h"
-#include "endpoint/space/privileged.h"
 #include "policy/loader.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "provisioning/credential.h"
+#include "provisioning/harden.h"
 #include "provisioning/space.h"
+#include "provisioning/space_setup.h"
 #include "tests/support/earlier_space.h"
 
 namespace meshwarden::testing {
@@ -42,6 +44,12 @@ absl::StatusOr<std::string> ServerConfigWithoutStore(const std::string& path) {
   if (found == std::string::npos) return absl::InternalError(path + " names no store_dir");
   text.erase(found, text.find('\n', found) - found);
   return text;
+}
+
+absl::StatusOr<SpaceSecrets> SecretsIn(const std::string& path) {
+  MW_ASSIGN_OR_RETURN(const Creds creds, Creds::Load(path));
+  MW_ASSIGN_OR_RETURN(CredentialView view, ViewCredential(creds.decoded()));
+  return std::move(view).secrets;
 }
 
 }  // namespace
@@ -74,22 +82,28 @@ absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made) {
   MW_ASSIGN_OR_RETURN(broker.config, ServerConfigWithoutStore(PathOf("server.conf")));
   MW_ASSIGN_OR_RETURN(broker_, TestBroker::Start(std::move(broker)));
   MW_RETURN_IF_ERROR(ConnectPrivileged());
-  return Privileged(*setup_api_, kSpace).CreateSpaceStreams(/*replicas=*/1);
+  return SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/1).status();
 }
 
 absl::Status Mesh::ConnectPrivileged() {
-  MW_ASSIGN_OR_RETURN(const Creds setup, Creds::Load(PathOf("creds/setup.creds")));
-  MW_ASSIGN_OR_RETURN(const CredentialView view, ViewCredential(setup.decoded()));
-  secrets_ = view.secrets;
+  MW_ASSIGN_OR_RETURN(secrets_, SecretsIn(PathOf("creds/setup.creds")));
   MW_ASSIGN_OR_RETURN(const auto unrestricted, Mint(Profile::kUnrestricted));
   MW_ASSIGN_OR_RETURN(root_, Connect(unrestricted));
   root_api_ = std::make_unique<JetStreamApi>(*root_, kRequestTimeout, secrets_.api);
   MW_ASSIGN_OR_RETURN(setup_, ConnectAs("setup"));
   setup_api_ = std::make_unique<JetStreamApi>(*setup_, kRequestTimeout, secrets_.api);
+  records_ = std::make_unique<RecordKeeper>(*setup_api_, kSpace, secrets_);
   return absl::OkStatus();
 }
 
+absl::Status Mesh::Harden() {
+  MW_RETURN_IF_ERROR(HardenSpace({.directory = directory_ + "/space"}, Clock::System()).status());
+  Disconnect();
+  return ConnectPrivileged();
+}
+
 void Mesh::Disconnect() {
+  records_.reset();
   setup_api_.reset();
   setup_.reset();
   root_api_.reset();
@@ -148,14 +162,20 @@ absl::StatusOr<TestAgent> Mesh::Provision(const std::string& agent, std::optiona
   TestAgent provisioned;
   provisioned.name = agent;
   provisioned.id = user->public_key().text();
-  MW_ASSIGN_OR_RETURN(
-      const ProvisionResult result,
-      ProvisionAgent(*setup_api_, *policy_, *issuer_,
-                     {.agent = agent, .id = provisioned.id, .subscribe = std::nullopt}, Clock::System()));
+  MW_ASSIGN_OR_RETURN(const ProvisionResult result, ProvisionId(agent, provisioned.id));
   MW_ASSIGN_OR_RETURN(Creds creds, Creds::Make(result.jwt, *std::move(user)));
   provisioned.creds = std::make_shared<const Creds>(std::move(creds));
   MW_ASSIGN_OR_RETURN(provisioned.connection, Connect(provisioned.creds));
   return provisioned;
+}
+
+absl::StatusOr<ProvisionResult> Mesh::ProvisionId(const std::string& agent, const std::string& id) {
+  return ProvisionAgent({.api = *setup_api_,
+                         .records = *records_,
+                         .policy = *policy_,
+                         .issuer = *issuer_,
+                         .clock = Clock::System()},
+                        {.agent = agent, .id = id, .subscribe = std::nullopt});
 }
 
 absl::StatusOr<std::unique_ptr<Process>> Mesh::LaunchManager(const std::vector<std::string>& arguments) {

@@ -18,6 +18,7 @@
 #include "proto/control.h"
 #include "provisioning/mint.h"
 #include "provisioning/provisioner.h"
+#include "provisioning/record_keeper.h"
 #include "provisioning/space_secrets.h"
 #include "tests/support/broker.h"
 #include "tests/support/eventually.h"
@@ -52,6 +53,10 @@ class Mesh {
   // The connection and API that a launcher has: setup credentials.
   Connection& setup() { return *setup_; }
   JetStreamApi& setup_api() { return *setup_api_; }
+  // The space's secret tokens, as its setup credential knows them, and the agents' records as that finds
+  // them.
+  const SpaceSecrets& secrets() const { return secrets_; }
+  RecordKeeper& records() { return *records_; }
 
   // The subject by which a privileged party reaches what plain "$JS.API.<tail>" no longer does.
   std::string SecretApi(std::string_view tail) const;
@@ -66,6 +71,8 @@ class Mesh {
   // Makes durables and record of a new identity as `agent` of the policy, and connects it. A pinned agent
   // needs its `user` key pair.
   absl::StatusOr<TestAgent> Provision(const std::string& agent, std::optional<KeyPair> user = std::nullopt);
+  // The same for an identity that the caller has, as a launcher with setup credentials would.
+  absl::StatusOr<ProvisionResult> ProvisionId(const std::string& agent, const std::string& id);
   absl::StatusOr<std::unique_ptr<Connection>> Connect(std::shared_ptr<const Creds> creds);
   // The same, as one of the credentials that `space init` wrote: "manager", "admin", "observer", …
   absl::StatusOr<std::unique_ptr<Connection>> ConnectAs(std::string_view name);
@@ -78,6 +85,10 @@ class Mesh {
   absl::StatusOr<std::unique_ptr<Process>> StartWatchingManager();
   // The same without waiting, with more arguments.
   absl::StatusOr<std::unique_ptr<Process>> LaunchManager(const std::vector<std::string>& arguments);
+
+  // Hardens what space init wrote: from now on PathOf() and setup() mean the credentials of today. The broker
+  // and what is stored there stay as they are.
+  absl::Status Harden();
 
   // The filter subjects of the agent's chat durable, as the broker has them now, sorted.
   absl::StatusOr<std::vector<std::string>> FiltersOf(std::string_view id);
@@ -98,6 +109,7 @@ class Mesh {
   std::unique_ptr<JetStreamApi> root_api_;
   std::unique_ptr<Connection> setup_;
   std::unique_ptr<JetStreamApi> setup_api_;
+  std::unique_ptr<RecordKeeper> records_;
 };
 
 // Asks service `self` for `channels` as `agent` and returns the manager's answer.

@@ -1,0 +1,73 @@
+// Reading and writing agents' records where they lie in a space.
+//
+// A credential that holds the space's secret token finds them under it, where nobody writes who does not know
+// it. What an earlier version of the space wrote lies under the bare ids until `space setup` has moved it
+// (space_setup.h): until then an id that has no record under the token is looked up there too, and never
+// afterwards. A credential without the token, of a space of an earlier version, works with the bare ids, and
+// with nothing at all once they have been moved.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "endpoint/jetstream/jetstream_api.h"
+#include "provisioning/agent_record.h"
+#include "provisioning/record_bucket.h"
+#include "provisioning/record_keys.h"
+#include "provisioning/space_secrets.h"
+
+namespace meshwarden {
+
+// Where the records of a space are, to one who holds a certain credential.
+enum class RecordLayout {
+  kSecret,      // under the token only
+  kUnmoved,     // under the token and, as long as nothing has been moved, under the bare ids
+  kEarlier,     // under the bare ids
+  kOutOfReach,  // under a token that this credential does not know
+};
+
+// Thread-safe. Must outlive every call in flight.
+class RecordKeeper {
+ public:
+  // `api` must outlive this object. `secrets`: those that the credential behind `api` holds, or none.
+  RecordKeeper(JetStreamApi& api, std::string_view space, const SpaceSecrets& secrets);
+
+  // FailedPrecondition: the space has no bucket for records.
+  absl::StatusOr<RecordLayout> FindLayout();
+
+  // The record of `id`, whatever its state. NotFound: there is none. DataLoss: there is one, and it is
+  // damaged. InvalidArgument: `id` is no user nkey. PermissionDenied: the records are out of reach, or the
+  // rights do not suffice. Unavailable, DeadlineExceeded, FailedPrecondition, Internal: as RecordBucket has
+  // them; whether there is one is not known. `done` runs on the connection's threads, or at once.
+  void ReadAsync(std::string_view id, std::function<void(absl::StatusOr<AgentRecord>)> done);
+  absl::StatusOr<AgentRecord> Read(std::string_view id);
+
+  // Writes it where there is none. A live one of the same agent is left as it is. FailedPrecondition if the
+  // id is recorded as another agent, or in another state; nothing is written over a damaged one. Two writers
+  // at once: one wins, the other hears of it as if it had come later.
+  absl::Status Write(const AgentRecord& record);
+
+ private:
+  using Done = std::function<void(absl::StatusOr<AgentRecord>)>;
+
+  // The key that records are written under.
+  std::string KeyOf(std::string_view id) const;
+  void ReadKey(const std::string& key, const std::string& id, Done done);
+  // Under the bare id, as long as that counts.
+  void ReadEarlier(const std::string& id, Done done);
+  void ReadUnmoved(const std::string& id, Done done);
+  // Whether nothing under bare ids counts any more, to one with this token, or with none.
+  void AskMoved(std::function<void(absl::StatusOr<bool>)> done);
+  absl::StatusOr<bool> TryWrite(const AgentRecord& record);
+
+  const RecordBucket bucket_;
+  const RecordKeys keys_;
+  std::atomic<bool> moved_ = false;  // under our token; once true, true for good
+};
+
+}  // namespace meshwarden
