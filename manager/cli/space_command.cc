@@ -115,7 +115,9 @@ absl::Status WarnAboutRoom(BrokerSession& session, const std::string& space, con
 }
 
 void WarnUnlessGuarded(BrokerSession& session, const std::string& space, std::ostream& err) {
-  switch (AskApiGuard(session.connection(), space, kInfoTimeout)) {
+  // A credential of an earlier version may not ask.
+  const bool may_ask = !session.credential().secrets.api.empty() || IsUnrestricted(session.credential());
+  switch (may_ask ? AskApiGuard(session.connection(), space, kInfoTimeout) : ApiGuard::kUnknown) {
     case ApiGuard::kInForce:
       return;
     case ApiGuard::kNotInForce:

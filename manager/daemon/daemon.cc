@@ -222,7 +222,11 @@ absl::Status Daemon::CheckServer() {
 }
 
 void Daemon::CheckGuard() {
-  switch (AskApiGuard(*movers_.front(), config_.space, kApiTimeout)) {
+  // A mover of an earlier version may not ask.
+  const ApiGuard guard = material_.secrets.api.empty()
+                             ? ApiGuard::kUnknown
+                             : AskApiGuard(*movers_.front(), config_.space, kApiTimeout);
+  switch (guard) {
     case ApiGuard::kInForce:
       return;
     case ApiGuard::kNotInForce:

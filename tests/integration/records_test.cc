@@ -36,7 +36,7 @@ agents:
   victim: { subscribe: [general], allowSubscribe: [general, secret], allowPublish: [general] }
   bystander: { subscribe: [general], allowSubscribe: [general, secret], allowPublish: [general] }
 )";
-constexpr char kHardenAdvice[] = "run meshwarden space harden";
+constexpr char kHardenAdvice[] = "keeps its records as an earlier version did; run meshwarden space harden";
 constexpr char kSetupAdvice[] = "run meshwarden space setup";
 
 // What an earlier version wrote.

@@ -132,6 +132,8 @@ void AgentChild::ReadStreams() {
       if (drop_output_) {
         output_open = false;
         CloseEnd(streams_.output);
+        output_closed_ = true;
+        changed_.NotifyAll();
       }
     }
     std::array<pollfd, 3> waits = {
@@ -247,6 +249,8 @@ void AgentChild::CloseOutput() {
     drop_output_ = true;
   }
   Wake();
+  const MutexLock lock(mutex_);
+  while (!output_closed_) changed_.Wait(mutex_);
 }
 
 void AgentChild::Signal(int signal) const { ::kill(pid_, signal); }

@@ -46,7 +46,7 @@ class AgentChild {
   // Leaves what it writes to standard output in the pipe; and on again. What is being read still arrives.
   void PauseReading();
   void ResumeReading();
-  // Closes the reading end of its standard output, soon.
+  // Closes the reading end of its standard output; returns when that is done.
   void CloseOutput();
 
   void Signal(int signal) const;
@@ -81,6 +81,7 @@ class AgentChild {
   std::string errors_ MW_GUARDED_BY(mutex_);
   bool paused_ MW_GUARDED_BY(mutex_) = false;
   bool drop_output_ MW_GUARDED_BY(mutex_) = false;
+  bool output_closed_ MW_GUARDED_BY(mutex_) = false;
   bool closing_ MW_GUARDED_BY(mutex_) = false;
   bool output_ended_ MW_GUARDED_BY(mutex_) = false;
   bool errors_ended_ MW_GUARDED_BY(mutex_) = false;

@@ -144,13 +144,13 @@ absl::StatusOr<std::unique_ptr<Connection>> Mesh::ConnectAs(std::string_view nam
   return Connect(std::make_shared<const Creds>(std::move(creds)));
 }
 
-absl::StatusOr<std::shared_ptr<const Creds>> Mesh::Mint(Profile profile) {
+absl::StatusOr<std::shared_ptr<const Creds>> Mesh::Mint(Profile profile, const SpaceSecrets& secrets) {
   MW_ASSIGN_OR_RETURN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
   MintOptions options;
   options.profile = profile;
   options.permissions.space = kSpace;
   options.permissions.id = user.public_key().text();
-  options.permissions.secrets = secrets_;
+  options.permissions.secrets = secrets;
   MW_ASSIGN_OR_RETURN(Creds creds, MintCreds(*issuer_, options, std::move(user), Clock::System()));
   return std::make_shared<const Creds>(std::move(creds));
 }

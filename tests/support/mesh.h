@@ -76,8 +76,10 @@ class Mesh {
   absl::StatusOr<std::unique_ptr<Connection>> Connect(std::shared_ptr<const Creds> creds);
   // The same, as one of the credentials that `space init` wrote: "manager", "admin", "observer", …
   absl::StatusOr<std::unique_ptr<Connection>> ConnectAs(std::string_view name);
-  // A credential of the account for a new identity, whatever the policy says.
-  absl::StatusOr<std::shared_ptr<const Creds>> Mint(Profile profile);
+  // A credential of the account for a new identity, whatever the policy says; with the space's secrets, or
+  // others.
+  absl::StatusOr<std::shared_ptr<const Creds>> Mint(Profile profile) { return Mint(profile, secrets_); }
+  absl::StatusOr<std::shared_ptr<const Creds>> Mint(Profile profile, const SpaceSecrets& secrets);
 
   // Starts meshwardend under the policy and waits until it is ready. The files it needs are in PathOf().
   absl::StatusOr<std::unique_ptr<Process>> StartManager();
