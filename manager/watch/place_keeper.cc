@@ -50,6 +50,10 @@ PlaceKeeper::Time PlaceKeeper::next_due() const {
       ->due;
 }
 
+bool PlaceKeeper::knows_all() const {
+  return std::all_of(streams_.begin(), streams_.end(), [](const Stream& stream) { return stream.known; });
+}
+
 PlaceKeeper::Findings PlaceKeeper::LookAtDue(const Attend& attend) {
   Findings findings;
   for (Stream& stream : streams_) {
@@ -73,6 +77,7 @@ void PlaceKeeper::Look(Stream& stream, const Attend& attend, Findings& findings)
   const absl::Status status = TakePages(stream, attend, findings);
   stream.looked_at = steady_clock::now();
   if (status.ok()) {
+    stream.known = true;
     NoteMissing(stream, findings);
   } else if (!absl::IsCancelled(status)) {
     LookFailed(stream, status);

@@ -46,6 +46,8 @@ class PlaceKeeper {
   // All streams are due now.
   void LookSoon();
   Time next_due() const;
+  // Every durable that was there has been met at least once.
+  bool knows_all() const;
   // Called between the pages of a list, since there may be many; false breaks the look off.
   using Attend = std::function<bool()>;
   // Looks at the streams that are due, or at all.
@@ -58,6 +60,7 @@ class PlaceKeeper {
     DurablePlaces places = {};
     Time due = {};
     Time looked_at = {};
+    bool known = false;  // has been listed to its end
     // The latest move that no client made.
     std::optional<DurablePlaces::Asked> asked = {};
     Time asked_at = {};

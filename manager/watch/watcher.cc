@@ -155,7 +155,17 @@ std::string Watcher::Accuse(const PlaceMove& move) {
 }
 
 void Watcher::Look() {
-  if (power_ == Power::kRepair) TakeIn(places_->LookAtDue([this] { return Attend(); }));
+  if (power_ != Power::kRepair) return;
+  TakeIn(places_->LookAtDue([this] { return Attend(); }));
+  TellOnceAllIsKnown();
+}
+
+// Until then a durable that is lost goes back by time, which brings again what was settled of late.
+void Watcher::TellOnceAllIsKnown() {
+  if (told_known_ || !places_->knows_all()) return;
+  told_known_ = true;
+  log_.Tell(
+      {.level = LogLevel::kInfo, .message = "the places of all durables are known", .of = "", .fields = {}});
 }
 
 void Watcher::TakeIn(const PlaceKeeper::Findings& findings) {

@@ -73,6 +73,7 @@ class Watcher {
   // empty for nobody.
   std::string Accuse(const PlaceMove& move);
   void Look();
+  void TellOnceAllIsKnown();
   void TakeIn(const PlaceKeeper::Findings& findings);
   void TakeAwayPulls();
 
@@ -88,6 +89,7 @@ class Watcher {
   std::optional<ChatRestorer> restorer_;
   std::optional<RegistryKeeper> registry_;
   std::set<std::string> to_take_away_;  // ids
+  bool told_known_ = false;
 
   std::thread thread_;
 };

@@ -67,6 +67,7 @@ class WatchThreats : public ::testing::Test {
     const std::string path = mesh().directory() + "/other.yaml";
     ASSERT_THAT(WriteFile(path, "version: 1\nspace: main\nagents:\n" + agents, {}), IsOk());
     WatchWith({"--policy", path});
+    ASSERT_TRUE(Logs("the places of all durables are known"));
   }
 
   Mesh& mesh() { return space_->mesh(); }

@@ -199,6 +199,7 @@ absl::StatusOr<std::unique_ptr<Process>> Mesh::StartManager() {
 absl::StatusOr<std::unique_ptr<Process>> Mesh::StartWatchingManager() {
   MW_ASSIGN_OR_RETURN(std::unique_ptr<Process> manager,
                       LaunchManager({"--watcher-credentials", PathOf("creds/watcher.creds")}));
+  MW_RETURN_IF_ERROR(manager->WaitForOutput("the places of all durables are known", kPatience));
   MW_RETURN_IF_ERROR(manager->WaitForOutput("ready", kPatience));
   return manager;
 }
