@@ -143,8 +143,10 @@ absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
   MW_ASSIGN_OR_RETURN(info.delivered_consumer_seq, UnsignedField(delivered, "consumer_seq"));
   MW_ASSIGN_OR_RETURN(info.delivered_stream_seq, UnsignedField(delivered, "stream_seq"));
   MW_ASSIGN_OR_RETURN(const Json ack_floor, ObjectField(json, "ack_floor"));
+  MW_ASSIGN_OR_RETURN(info.ack_floor_consumer_seq, UnsignedField(ack_floor, "consumer_seq"));
   MW_ASSIGN_OR_RETURN(info.ack_floor_stream_seq, UnsignedField(ack_floor, "stream_seq"));
   MW_ASSIGN_OR_RETURN(info.num_pending, UnsignedField(json, "num_pending"));
+  MW_ASSIGN_OR_RETURN(info.num_ack_pending, UnsignedField(json, "num_ack_pending"));
   if (json.contains("num_waiting")) {
     MW_ASSIGN_OR_RETURN(info.num_waiting, UnsignedField(json, "num_waiting"));
   }

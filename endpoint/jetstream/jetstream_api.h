@@ -55,7 +55,9 @@ struct ConsumerInfo {
   ConsumerConfig config;
   std::uint64_t delivered_consumer_seq = 0;
   std::uint64_t delivered_stream_seq = 0;
+  std::uint64_t ack_floor_consumer_seq = 0;
   std::uint64_t ack_floor_stream_seq = 0;
+  std::uint64_t num_ack_pending = 0;  // messages that were delivered and are not acknowledged
   std::uint64_t num_pending = 0;
   std::uint64_t num_waiting = 0;  // pulls that wait for messages, whoever made them
   std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew

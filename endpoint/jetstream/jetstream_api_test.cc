@@ -125,7 +125,8 @@ TEST_F(JetStreamApiTest, AnAnswerWithOtherFiltersIsNoSuccess) {
         (void)connection_->Publish(
             request.reply,
             R"({"stream_name":"S","name":"d","config":{"durable_name":"d","filter_subjects":["a.>"]},)"
-            R"("delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
+            R"("delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"consumer_seq":0,"stream_seq":0},)"
+            R"("num_ack_pending":0,"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
       }));
   ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
   EXPECT_THAT(api_->UpdateConsumer("S", Config({"a.b"})),

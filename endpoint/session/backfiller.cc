@@ -93,7 +93,7 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
   if (!page.ok()) return Annotate(page.status(), fmt::format("history of channel \"{}\"", channel));
   bool more = !page->end;
   for (const HistoryMessage& message : page->messages) {
-    if (message.seq > pending->until) {
+    if (message.seq > pending->until || (pending->before != 0 && message.time >= pending->before)) {
       more = false;
       break;
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/jetstream/broker_time.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -102,16 +103,23 @@ void ChatMembership::BeginAnew() {
   owed_.ForgetPositions();
 }
 
-// This process meets the durable for the first time. If it has never delivered, all the history is owed; the
-// live stream is opened only after that has been handed over, so a crash before then owes it again.
+// This process meets the durable for the first time. If nothing of it was ever settled, all the history is
+// owed; the live stream is opened only after that has been handed over, so a crash before then owes it again.
 absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t frontier) {
   const ConsumerInfo& info = durable.info;
   // One that was made anew after it was lost goes on where the other was.
   const bool untouched = info.delivered_consumer_seq == 0 && !WasMadeAnew(info.config);
+  // Delivered to somebody, be it a process that died of it or one that has no business here: all that it ever
+  // delivered comes again, and what lies before that is still to be read.
+  const bool unsettled = !untouched && info.ack_floor_consumer_seq == 0 && !WasMadeAnew(info.config);
   for (const std::string& channel : channels_.List()) {
-    if (!untouched && filter_.Holds(durable.info, channel)) continue;
-    channels_.Arm(channel, frontier);
-    absl::Status noted = owed_.NoteNow(channel, frontier, 0);
+    const bool resumed = !untouched && filter_.Holds(durable.info, channel);
+    if (resumed && !unsettled) continue;
+    if (!resumed) channels_.Arm(channel, frontier);
+    // Of one that resumes, what lies before the durable; a broker that doesn't tell when that was made has it
+    // read twice, of which the second time is dropped.
+    const std::uint64_t before = resumed ? NanosecondsOf(info.created).value_or(0) : 0;
+    absl::Status noted = owed_.NoteNow(channel, {.frontier = frontier, .before = before});
     // A record that can't be read is no reason not to start: the history stays owed until it can.
     if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
     if (!noted.ok()) owed_.Owe(channel, 0);

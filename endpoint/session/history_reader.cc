@@ -56,7 +56,8 @@ class Gatherer {
       if (asked_for) {
         page_.messages.push_back({.subject = std::move(message.subject),
                                   .seq = ack->stream_seq,
-                                  .payload = std::move(message.payload)});
+                                  .payload = std::move(message.payload),
+                                  .time = ack->time});
       }
       done_ = received_ >= wanted_;
     }

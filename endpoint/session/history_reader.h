@@ -37,6 +37,7 @@ struct HistoryMessage {
   std::string subject;
   std::uint64_t seq = 0;
   std::string payload;
+  std::uint64_t time = 0;  // when it was stored, by the broker's clock; nanoseconds since 1970
 };
 
 struct HistoryPage {

@@ -24,6 +24,9 @@ struct PendingBackfill {
   std::uint64_t next_seq = 1;
   std::uint64_t until = 0;
   std::optional<std::chrono::system_clock::time_point> since;
+  // What was stored at this time or later is no part of it: the broker's nanoseconds since 1970; 0 for no
+  // bound.
+  std::uint64_t before = 0;
   // What lies up to here is handed over although it may have been met before: in an earlier stay.
   std::uint64_t afresh_until = 0;
   // Which one of the channel's it is; JoinedChannels gives it.

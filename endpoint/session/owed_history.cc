@@ -68,7 +68,7 @@ absl::Status OwedHistory::Note() {
   }
   absl::Status first_error;
   for (const auto& [channel, afresh_until] : owed) {
-    const absl::Status noted = NoteNow(channel, frontier, afresh_until);
+    const absl::Status noted = NoteNow(channel, {.frontier = frontier, .afresh_until = afresh_until});
     if (!noted.ok()) {
       const std::string context = fmt::format("the history of channel \"{}\" has to wait", channel);
       if (first_error.ok()) first_error = Annotate(noted, context);
@@ -83,9 +83,8 @@ absl::Status OwedHistory::Note() {
 }
 
 // The policy is read fresh: a newcomer must not hear what has just been closed.
-absl::Status OwedHistory::NoteNow(const std::string& channel, std::uint64_t frontier,
-                                  std::uint64_t afresh_until) {
-  if (frontier == 0) return absl::OkStatus();
+absl::Status OwedHistory::NoteNow(const std::string& channel, const Extent& extent) {
+  if (extent.frontier == 0) return absl::OkStatus();
   std::optional<ChannelConfig> config;
   // A pattern has no record of its own.
   if (IsConcreteChannel(channel)) {
@@ -97,8 +96,9 @@ absl::Status OwedHistory::NoteNow(const std::string& channel, std::uint64_t fron
   if (!EffectiveReplay(own, general)) return absl::OkStatus();
   PendingBackfill backfill;
   backfill.channel = channel;
-  backfill.until = frontier;
-  backfill.afresh_until = afresh_until;
+  backfill.until = extent.frontier;
+  backfill.afresh_until = extent.afresh_until;
+  backfill.before = extent.before;
   if (const auto window = EffectiveReplayWindow(own, general)) {
     const auto now = std::chrono::system_clock::now();
     // A window beyond the clock's beginning is no bound.

@@ -43,9 +43,13 @@ class OwedHistory {
   // Makes backfills of what is owed, up to the stream's last sequence of now: so not while a filter is moved.
   // An error leaves owed what it is about. Blocks.
   absl::Status Note();
-  // Makes a backfill of what the policy of `channel` lets a newcomer read up to `frontier`, if there is some.
-  // Blocks.
-  absl::Status NoteNow(const std::string& channel, std::uint64_t frontier, std::uint64_t afresh_until);
+  // Makes a backfill of what the policy of `channel` lets a newcomer read, if there is some. Blocks.
+  struct Extent {
+    std::uint64_t frontier = 0;  // not beyond this sequence of the stream
+    std::uint64_t afresh_until = 0;
+    std::uint64_t before = 0;  // a time, see PendingBackfill
+  };
+  absl::Status NoteNow(const std::string& channel, const Extent& extent);
   // The stream's last sequence. Blocks.
   absl::StatusOr<std::uint64_t> Frontier();
 

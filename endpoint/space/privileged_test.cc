@@ -140,7 +140,8 @@ TEST_F(PrivilegedTest, ALostAnswerIsReadBack) {
         (void)connection_->Publish(
             request.reply,
             R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"filter_subjects":[")" + filter +
-                R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
+                R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"consumer_seq":0,"stream_seq":0},)"
+                R"("num_ack_pending":0,"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
       }));
   ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
   EXPECT_THAT(privileged_->SetChatFilterFor("UA", Channels{"ops"}), IsOk());
@@ -166,13 +167,14 @@ TEST_F(PrivilegedTest, ADurableMadeAnewMeanwhileIsTakenForTheOne) {
         const bool made = ++asked % 2 == 0;
         (void)connection_->Publish(
             request.reply,
-            made ? R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"durable_name":"chat_UA",)"
-                   R"("ack_policy":"explicit","ack_wait":60000000000,"deliver_policy":")" +
-                       policy +
-                       R"(","opt_start_seq":7,"filter_subjects":["cotal.main.chat.*.ops"]},)"
-                       R"("delivered":{"consumer_seq":0,"stream_seq":6},"ack_floor":{"stream_seq":6},)"
-                       R"("num_pending":0,"created":"2026-01-01T00:00:00Z"})"
-                 : R"({"error":{"code":404,"err_code":10014}})");
+            made
+                ? R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"durable_name":"chat_UA",)"
+                  R"("ack_policy":"explicit","ack_wait":60000000000,"deliver_policy":")" +
+                      policy +
+                      R"(","opt_start_seq":7,"filter_subjects":["cotal.main.chat.*.ops"]},)"
+                      R"("delivered":{"consumer_seq":0,"stream_seq":6},"ack_floor":{"consumer_seq":0,"stream_seq":6},)"
+                      R"("num_ack_pending":0,"num_pending":0,"created":"2026-01-01T00:00:00Z"})"
+                : R"({"error":{"code":404,"err_code":10014}})");
       }));
   ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo durable,
@@ -192,7 +194,8 @@ TEST_F(PrivilegedTest, AnAnswerWithTheFiltersOfBeforeIsReadBack) {
         request.reply,
         R"({"stream_name":"CHAT_main","name":"chat_UA","config":{"filter_subjects":["cotal.main.chat.*.)" +
             channel +
-            R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"stream_seq":0},"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
+            R"("]},"delivered":{"consumer_seq":0,"stream_seq":0},"ack_floor":{"consumer_seq":0,"stream_seq":0},)"
+            R"("num_ack_pending":0,"num_pending":0,"created":"2026-01-01T00:00:00Z"})");
   };
   MW_ASSERT_OK_AND_ASSIGN(const auto update,
                           connection_->Subscribe("$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main.chat_UA", "",
