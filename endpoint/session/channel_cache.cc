@@ -11,21 +11,21 @@ absl::Status ChannelCache::Apply(const BucketEntry& entry) {
   if (entry.key == kChannelDefaultsKey) {
     absl::StatusOr<ChannelDefaults> defaults = ChannelDefaults{};
     if (!entry.deleted) defaults = DecodeChannelDefaults(entry.payload);
-    absl::Status status = defaults.status();
+    if (!defaults.ok()) return Annotate(defaults.status(), "the channel registry's defaults");
     MutexLock lock(mutex_);
-    defaults_ = status.ok() ? *std::move(defaults) : ChannelDefaults{};
-    return Annotate(status, "the channel registry's defaults");
+    defaults_ = *std::move(defaults);
+    return absl::OkStatus();
   }
   absl::StatusOr<ChannelConfig> config = ChannelConfig{};
   if (!entry.deleted) config = DecodeChannelConfig(entry.payload);
-  absl::Status status = config.status();
+  if (!config.ok()) return Annotate(config.status(), "the channel registry's record of " + entry.key);
   MutexLock lock(mutex_);
-  if (entry.deleted || !status.ok()) {
+  if (entry.deleted) {
     channels_.erase(entry.key);
   } else if (channels_.size() < kMaxCachedChannels || channels_.contains(entry.key)) {
     channels_.insert_or_assign(entry.key, *std::move(config));
   }
-  return Annotate(status, "the channel registry's record of " + entry.key);
+  return absl::OkStatus();
 }
 
 void ChannelCache::Clear() {

@@ -19,7 +19,8 @@ inline constexpr std::size_t kMaxCachedChannels = 20'000;
 
 class ChannelCache {
  public:
-  // InvalidArgument for a record that can't be read; the one before is forgotten then.
+  // InvalidArgument for a record that can't be read; the one before stays, since whoever may not write
+  // records can have the broker store such a one.
   absl::Status Apply(const BucketEntry& entry);
   void Clear();
 
