@@ -27,9 +27,9 @@ std::shared_ptr<EndpointCore> EndpointCore::Make(EndpointOptions options, Endpoi
   intake.own_role = core->options_.card.role.value_or("");
   intake.on_message = core->handlers_.on_message;
   intake.on_error = [raw = core.get()](const absl::Status& status) { raw->TellError(status); };
-  core->intake_ = std::make_shared<Intake>(std::move(intake), core->joined_,
-                                           Intake::Floors{.chat = core->chat_floor_, .dm = core->dm_floor_},
-                                           core->events_, core);
+  core->intake_ = std::make_shared<Intake>(
+      std::move(intake), core->joined_, Intake::Floors{.chat = core->chat_floor_, .dm = core->dm_floor_},
+      Intake::Hands{.chat = core->chat_in_hand_, .dm = core->dm_in_hand_}, core->events_, core);
   return core;
 }
 
@@ -105,6 +105,8 @@ SessionParts EndpointCore::MakeSessionParts() {
           .joined = joined_,
           .chat_floor = chat_floor_,
           .dm_floor = dm_floor_,
+          .chat_in_hand = chat_in_hand_,
+          .dm_in_hand = dm_in_hand_,
           .backlogs = backlogs_,
           .on_presence = [this](const PresenceEvent& event) { TellPresence(event); },
           .on_error = [this](const absl::Status& status) { TellError(status); }};

@@ -26,6 +26,7 @@
 #include "endpoint/session/chat_membership.h"
 #include "endpoint/session/dispatcher.h"
 #include "endpoint/session/history_reader.h"
+#include "endpoint/session/in_hand.h"
 #include "endpoint/session/intake.h"
 #include "endpoint/session/joined_channels.h"
 #include "endpoint/session/own_presence.h"
@@ -144,6 +145,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   OwnPresence own_presence_;
   SettledFloor chat_floor_;
   SettledFloor dm_floor_;
+  const std::shared_ptr<InHand> chat_in_hand_ = std::make_shared<InHand>();
+  const std::shared_ptr<InHand> dm_in_hand_ = std::make_shared<InHand>();
   const std::array<std::shared_ptr<Backlog>, 3> backlogs_;
   std::shared_ptr<Intake> intake_;  // constant after Make
   std::atomic<std::size_t> errors_waiting_{0};

@@ -13,47 +13,44 @@ constexpr std::string_view kAck = "+ACK";
 constexpr std::string_view kNak = "-NAK";
 constexpr std::string_view kTerminate = "+TERM";
 
+absl::Status Gone() { return absl::FailedPreconditionError("the endpoint is no more"); }
+
 }  // namespace
 
 // One delivery, for whoever handles it.
 class Intake::Settlement final : public AckHandle::Target {
  public:
-  Settlement(std::weak_ptr<Intake> intake, std::string sender, std::string id, std::string reply)
+  Settlement(std::weak_ptr<Intake> intake, std::string sender, std::string id, Place place)
       : intake_(std::move(intake)),
         sender_(std::move(sender)),
         id_(std::move(id)),
-        reply_(std::move(reply)) {}
+        place_(std::move(place)) {}
 
   absl::Status Ack() override {
     const std::shared_ptr<Intake> intake = intake_.lock();
     if (intake == nullptr) return Gone();
     intake->seen_.Settled(sender_, id_);
-    return Send(*intake, kAck);
+    return intake->TryAnswer(place_, kAck);
   }
 
   absl::Status Nak() override {
     const std::shared_ptr<Intake> intake = intake_.lock();
-    return intake == nullptr ? Gone() : Send(*intake, kNak);
+    return intake == nullptr ? Gone() : intake->TryAnswer(place_, kNak);
   }
 
  private:
-  static absl::Status Gone() { return absl::FailedPreconditionError("the endpoint is no more"); }
-  absl::Status Send(const Intake& intake, std::string_view verb) const {
-    const std::shared_ptr<AckSender> sender = intake.sender_.lock();
-    return sender == nullptr ? Gone() : sender->SendAck(reply_, verb);
-  }
-
   const std::weak_ptr<Intake> intake_;
   const std::string sender_;
   const std::string id_;
-  const std::string reply_;
+  const Place place_;
 };
 
-Intake::Intake(Options options, const JoinedChannels& channels, Floors floors, Dispatcher& dispatcher,
-               std::weak_ptr<AckSender> sender)
+Intake::Intake(Options options, const JoinedChannels& channels, Floors floors, Hands hands,
+               Dispatcher& dispatcher, std::weak_ptr<AckSender> sender)
     : options_(std::move(options)),
       channels_(channels),
       floors_(floors),
+      hands_(std::move(hands)),
       dispatcher_(dispatcher),
       sender_(std::move(sender)) {}
 
@@ -76,44 +73,59 @@ SettledFloor* Intake::FloorOf(Delivery stream) const {
   return nullptr;
 }
 
+// As with the floor.
+InHand* Intake::HandOf(Delivery stream) const {
+  switch (stream) {
+    case Delivery::kChannel:
+      return hands_.chat.get();
+    case Delivery::kDm:
+      return hands_.dm.get();
+    case Delivery::kAnycast:
+      break;
+  }
+  return nullptr;
+}
+
 void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
                       const std::shared_ptr<Backlog>& backlog, const std::weak_ptr<PullLoop>& loop) {
+  Place place{.stream = stream, .seq = delivery.stream_seq, .reply = std::move(message.reply)};
+  if (InHand* const hand = HandOf(stream)) hand->Take(delivery.stream_seq);
   if (SettledFloor* const floor = FloorOf(stream)) {
-    if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(message.reply, kAck);
+    if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(place, kAck);
     floor->Saw(delivery.stream_seq, delivery.time, delivery.consumer_seq);
   }
   Inbound inbound = Check(stream, message.subject, message.payload);
   if (inbound.verdict == Inbound::Verdict::kRefused) {
-    Answer(message.reply, kTerminate);
+    Answer(place, kTerminate);
     return Report(message.subject, delivery.stream_seq, inbound.problem);
   }
   const bool unwanted =
       inbound.verdict == Inbound::Verdict::kOwnEcho ||
       (stream == Delivery::kChannel &&
        channels_.Judge(inbound.channel, delivery.stream_seq) != JoinedChannels::Live::kDeliver);
-  if (unwanted) return Answer(message.reply, kAck);
+  if (unwanted) return Answer(place, kAck);
   const std::string sender = inbound.message.from.id;
   const std::string id = inbound.message.id;
   const auto verdict = seen_.Admit(sender, id, {.stream = stream, .seq = delivery.stream_seq});
   if (verdict == SeenMessages::Verdict::kHeld) return;
   if (verdict == SeenMessages::Verdict::kSettled || verdict == SeenMessages::Verdict::kCopy) {
-    return Answer(message.reply, kAck);
+    return Answer(place, kAck);
   }
   ReceivedMessage received{
       .message = std::move(inbound.message),
       .kind = stream,
       .historical = false,
       .seq = delivery.stream_seq,
-      .settle = AckHandle(std::make_shared<Settlement>(weak_from_this(), sender, id, message.reply))};
+      .settle = AckHandle(std::make_shared<Settlement>(weak_from_this(), sender, id, place))};
   backlog->Add();
   const auto done = [backlog, loop] {
     backlog->Remove();
     if (const auto running = loop.lock()) running->Refill();
   };
   // Somebody else, or a later process, gets it at once; not this one again.
-  const auto dropped = [self = shared_from_this(), reply = std::move(message.reply), backlog, loop] {
+  const auto dropped = [self = shared_from_this(), place = std::move(place), backlog, loop] {
     if (const auto running = loop.lock()) running->EndPulling();
-    self->Answer(reply, kNak);
+    self->Answer(place, kNak);
     backlog->Remove();
   };
   HandOver(std::move(received), std::move(inbound.channel), done, dropped);
@@ -185,9 +197,15 @@ void Intake::Call(ReceivedMessage received, const std::string& channel) {
   if (options_.on_message != nullptr) options_.on_message(std::move(received));
 }
 
-void Intake::Answer(const std::string& reply, std::string_view verb) const {
-  // One that can't be sent is answered when the message comes again.
-  if (const auto sender = sender_.lock()) (void)sender->SendAck(reply, verb);
+// One that can't be sent is answered when the message comes again.
+void Intake::Answer(const Place& place, std::string_view verb) const { (void)TryAnswer(place, verb); }
+
+absl::Status Intake::TryAnswer(const Place& place, std::string_view verb) const {
+  const std::shared_ptr<AckSender> sender = sender_.lock();
+  const absl::Status status = sender == nullptr ? Gone() : sender->SendAck(place.reply, verb);
+  // Not before it was sent: what is given back on the same connection later does nothing then.
+  if (InHand* const hand = HandOf(place.stream)) hand->Drop(place.seq);
+  return status;
 }
 
 void Intake::Report(std::string_view subject, std::uint64_t seq, std::string_view problem) const {

@@ -17,6 +17,7 @@
 #include "endpoint/session/ack_subject.h"
 #include "endpoint/session/dispatcher.h"
 #include "endpoint/session/history_reader.h"
+#include "endpoint/session/in_hand.h"
 #include "endpoint/session/inbound.h"
 #include "endpoint/session/joined_channels.h"
 #include "endpoint/session/pull_loop.h"
@@ -41,13 +42,17 @@ class Intake : public std::enable_shared_from_this<Intake> {
     std::function<void(ReceivedMessage)> on_message;    // called by the dispatcher
     std::function<void(const absl::Status&)> on_error;  // called at once; must be brief
   };
-  // How far the chat and the direct messages are settled.
+  // Of the chat and of the direct messages: how far they are settled, and which are in hand.
   struct Floors {
     SettledFloor& chat;
     SettledFloor& dm;
   };
+  struct Hands {
+    std::shared_ptr<InHand> chat;
+    std::shared_ptr<InHand> dm;
+  };
   // What is pointed to must outlive this object; `sender` is asked only as long as it lives.
-  Intake(Options options, const JoinedChannels& channels, Floors floors, Dispatcher& dispatcher,
+  Intake(Options options, const JoinedChannels& channels, Floors floors, Hands hands, Dispatcher& dispatcher,
          std::weak_ptr<AckSender> sender);
 
   // A message that a durable delivered live. `loop` is told when it has been handled.
@@ -61,19 +66,28 @@ class Intake : public std::enable_shared_from_this<Intake> {
 
  private:
   class Settlement;
+  // Where a delivery lies, and how it is answered.
+  struct Place {
+    Delivery stream;
+    std::uint64_t seq;
+    std::string reply;
+  };
   SettledFloor* FloorOf(Delivery stream) const;
+  InHand* HandOf(Delivery stream) const;
   bool Read(const HistoryMessage& stored, MeshMessage& message, std::string& channel) const;
   Inbound Check(Delivery stream, std::string_view subject, std::string_view payload) const;
   // `channel`: of a chat message, as in its subject.
   void HandOver(ReceivedMessage received, std::string channel, std::function<void()> done,
                 std::function<void()> dropped);
   void Call(ReceivedMessage received, const std::string& channel);
-  void Answer(const std::string& reply, std::string_view verb) const;
+  void Answer(const Place& place, std::string_view verb) const;
+  absl::Status TryAnswer(const Place& place, std::string_view verb) const;
   void Report(std::string_view subject, std::uint64_t seq, std::string_view problem) const;
 
   const Options options_;
   const JoinedChannels& channels_;
   const Floors floors_;
+  const Hands hands_;
   Dispatcher& dispatcher_;
   const std::weak_ptr<AckSender> sender_;
   SeenMessages seen_;

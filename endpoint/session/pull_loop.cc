@@ -14,6 +14,8 @@ namespace {
 
 // After a pull that the broker refused, the wait before the next.
 constexpr std::chrono::milliseconds kPause{1000};
+// As long as nothing at all is heard of a pull, it is taken for one that the broker has not forgotten.
+constexpr std::chrono::milliseconds kSilence{11'000};
 // Most that one pull may bring, so that large messages can't fill the memory by the hundred.
 constexpr std::size_t kMaxPullBytes = 8 * 1024 * 1024;
 
@@ -106,8 +108,9 @@ void PullLoop::Refill() {
 void PullLoop::Check(TimePoint now) {
   {
     MutexLock lock(mutex_);
-    // Two heartbeats missed: the pull has been lost, by a server that forgot it or a leader that changed.
-    if (outstanding_ > 0 && now - heard_ > 2 * options_.heartbeat + kPause) outstanding_ = 0;
+    // The pull has been lost, by a server that forgot it or a leader that changed.
+    const auto silence = std::max(kSilence, 2 * options_.heartbeat + kPause);
+    if (outstanding_ > 0 && now - heard_ > silence) outstanding_ = 0;
   }
   Refill();
 }
@@ -131,11 +134,7 @@ void PullLoop::OnMessage(NatsMessage message) {
 }
 
 void PullLoop::OnStatus(const NatsMessage& message, std::string_view status) {
-  if (status == "100") {  // idle heartbeat
-    MutexLock lock(mutex_);
-    heard_ = std::chrono::steady_clock::now();
-    return;
-  }
+  if (status == "100") return OnHeartbeat(message);
   const auto pending = Number(Header(message, "Nats-Pending-Messages"));
   // 404 and 408: the pull ran out. 409 with a number: it was ended early, for its size or a change of leader;
   // with 0 it has brought all that it asked for, which some servers say of a pull with a limit of bytes.
@@ -147,6 +146,18 @@ void PullLoop::OnStatus(const NatsMessage& message, std::string_view status) {
   options_.on_error(absl::UnavailableError(
       fmt::format("the broker does not let messages of {} be pulled from {} now ({} {}); trying again",
                   options_.consumer, options_.stream, status, Header(message, "Description").value_or(""))));
+}
+
+void PullLoop::OnHeartbeat(const NatsMessage& message) {
+  {
+    MutexLock lock(mutex_);
+    heard_ = std::chrono::steady_clock::now();
+  }
+  const auto deliveries = Number(Header(message, "Nats-Last-Consumer"));
+  const auto stream_seq = Number(Header(message, "Nats-Last-Stream"));
+  if (options_.on_heartbeat != nullptr && deliveries.has_value() && stream_seq.has_value()) {
+    options_.on_heartbeat(*deliveries, *stream_seq);
+  }
 }
 
 void PullLoop::EndPull(std::size_t undelivered, bool refused) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,10 +42,14 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
     // Most messages that are pulled and not yet handled. 1: the next one is asked for when the last is done.
     std::size_t window = 512;
     std::chrono::milliseconds expires{30'000};
-    std::chrono::milliseconds heartbeat{5000};
+    // How often the broker tells that it is there, and how many deliveries it has made.
+    std::chrono::milliseconds heartbeat{500};
     // Called for one message at a time, on a thread of the connection; must be brief. It adds to the backlog
     // what it keeps.
     std::function<void(NatsMessage message, const AckSubject& delivery)> on_message;
+    // Called as on_message is, in the same order: how many deliveries of the durable there have been, here
+    // and elsewhere, and up to which sequence of the stream. May be null.
+    std::function<void(std::uint64_t deliveries, std::uint64_t stream_seq)> on_heartbeat;
     std::function<void(const absl::Status&)> on_error;
   };
 
@@ -67,6 +72,7 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
   PullLoop(Connection& connection, Options options, std::shared_ptr<const Backlog> backlog);
   void OnMessage(NatsMessage message);
   void OnStatus(const NatsMessage& message, std::string_view status);
+  void OnHeartbeat(const NatsMessage& message);
   void EndPull(std::size_t undelivered, bool refused);
 
   Connection& connection_;

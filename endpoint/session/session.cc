@@ -126,8 +126,8 @@ absl::Status Session::BindDurables() {
   MW_ASSIGN_OR_RETURN(const ConsumerInfo found, FindOrMake(dm, inbox, "provisionDmInbox"));
   inbox_created_ = found.created;
   parts_.dm_floor.Raise(found.delivered_consumer_seq, found.ack_floor_stream_seq);
-  MW_RETURN_IF_ERROR(
-      Pull(Delivery::kDm, std::make_shared<BoundDurable>(dm, found.name, found.created), kDmWindow));
+  MW_RETURN_IF_ERROR(Pull(Delivery::kDm, std::make_shared<BoundDurable>(dm, found.name, found.created),
+                          kDmWindow, MakeHealer(found, parts_.dm_in_hand)));
   if (options.card.role.has_value()) {
     const std::string task = TaskStream(options.space);
     // Shared by the role's instances, so it outlives each of them.
@@ -135,7 +135,8 @@ absl::Status Session::BindDurables() {
         const ConsumerInfo queue,
         FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue"));
     MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast,
-                            std::make_shared<BoundDurable>(task, queue.name, queue.created), kTaskWindow));
+                            std::make_shared<BoundDurable>(task, queue.name, queue.created), kTaskWindow,
+                            nullptr));
   }
   return parts_.membership.Bind();
 }
@@ -163,7 +164,25 @@ absl::StatusOr<ConsumerInfo> Session::FindOrMake(std::string_view stream, const 
       name, provision_call));
 }
 
-absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable, std::size_t window) {
+std::shared_ptr<DurableHealer> Session::MakeHealer(const ConsumerInfo& durable,
+                                                   std::shared_ptr<InHand> in_hand) {
+  DurableHealer::Options options;
+  options.stream = durable.stream;
+  options.consumer = durable.name;
+  options.on_error = parts_.on_error;
+  options.wake = [this] {
+    MutexLock lock(mutex_);
+    heal_soon_ = true;
+    changed_.NotifyAll();
+  };
+  auto healer =
+      std::make_shared<DurableHealer>(std::move(options), parts_.connection, parts_.api, std::move(in_hand));
+  healer->Begin(durable);
+  return healer;
+}
+
+absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable, std::size_t window,
+                           std::shared_ptr<DurableHealer> healer) {
   const std::shared_ptr<Backlog> backlog = parts_.backlogs[static_cast<std::size_t>(kind)];
   // The loop is told when one of its messages has been handled; it may be gone by then.
   const auto loop = std::make_shared<LoopLink>();
@@ -175,10 +194,17 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
     durable->Doubt();
     parts_.on_error(status);
   };
-  options.on_message = [this, kind, backlog, loop, durable](NatsMessage message, const AckSubject& delivery) {
+  options.on_message = [this, kind, backlog, loop, durable, healer](NatsMessage message,
+                                                                    const AckSubject& delivery) {
     durable->Saw(delivery.consumer_seq);
     parts_.intake.TakeLive(kind, std::move(message), delivery, backlog, loop->Get());
+    if (healer != nullptr) healer->Came(delivery);
   };
+  if (healer != nullptr) {
+    options.on_heartbeat = [healer](std::uint64_t deliveries, std::uint64_t stream_seq) {
+      healer->Told(deliveries, stream_seq);
+    };
+  }
   MW_ASSIGN_OR_RETURN(std::shared_ptr<PullLoop> started,
                       PullLoop::Start(parts_.connection, std::move(options), backlog));
   loop->Set(started);
@@ -186,6 +212,9 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
     MutexLock lock(mutex_);
     if (!cancelled_) {
       durables_.push_back(std::move(durable));
+      if (healer != nullptr) healers_.push_back(std::move(healer));
+      heal_soon_ = true;
+      changed_.NotifyAll();
       pulls_.push_back(std::move(started));
       return absl::OkStatus();
     }
@@ -199,13 +228,7 @@ void Session::RunTimers() {
   const auto step = std::min(kCheckEvery, parts_.options.heartbeat);
   TimePoint next_check = std::chrono::steady_clock::now() + step;
   TimePoint next_ask = std::chrono::steady_clock::now() + kAskEvery * parts_.options.heartbeat;
-  while (true) {
-    {
-      MutexLock lock(mutex_);
-      while (!cancelled_ && changed_.WaitUntil(mutex_, std::min(next_heartbeat, next_check))) {
-      }
-      if (cancelled_) return;
-    }
+  while (AwaitDue(std::min({next_heartbeat, next_check, Heal()}))) {
     const TimePoint now = std::chrono::steady_clock::now();
     if (now >= next_heartbeat) {
       next_heartbeat = now + parts_.options.heartbeat;
@@ -223,6 +246,29 @@ void Session::RunTimers() {
       CheckFilter();
     }
   }
+}
+
+bool Session::AwaitDue(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (!cancelled_ && !heal_soon_ && changed_.WaitUntil(mutex_, deadline)) {
+  }
+  heal_soon_ = false;
+  return !cancelled_;
+}
+
+// Returns when there is more to do.
+Session::TimePoint Session::Heal() {
+  std::vector<std::shared_ptr<DurableHealer>> healers;
+  {
+    MutexLock lock(mutex_);
+    healers = healers_;
+  }
+  TimePoint due = TimePoint::max();
+  for (const auto& healer : healers) {
+    healer->Check(std::chrono::steady_clock::now());
+    due = std::min(due, healer->next_due());
+  }
+  return due;
 }
 
 void Session::Heartbeat() {
@@ -343,11 +389,17 @@ void Session::AwaitBackfillWanted(bool settled) {
   backfill_wanted_ = false;
 }
 
+absl::Status Session::PullChat() {
+  const std::string stream = ChatStream(parts_.options.space);
+  const std::string name = ChatDurable(parts_.options.card.id);
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo found, parts_.api.GetConsumer(stream, name));
+  // It may have been made anew since it was bound, which the first pull then tells.
+  auto durable = std::make_shared<BoundDurable>(stream, name, parts_.membership.durable_created());
+  return Pull(Delivery::kChannel, std::move(durable), kChatWindow, MakeHealer(found, parts_.chat_in_hand));
+}
+
 bool Session::OpenChat() {
-  const EndpointOptions& options = parts_.options;
-  auto durable = std::make_shared<BoundDurable>(ChatStream(options.space), ChatDurable(options.card.id),
-                                                parts_.membership.durable_created());
-  const absl::Status status = Pull(Delivery::kChannel, std::move(durable), kChatWindow);
+  const absl::Status status = PullChat();
   if (status.ok()) return true;
   // One that is gone takes this session with it.
   if (!cancelled_ && parts_.connection.connected()) {

@@ -27,6 +27,8 @@
 #include "endpoint/session/channel_cache.h"
 #include "endpoint/session/chat_membership.h"
 #include "endpoint/session/dispatcher.h"
+#include "endpoint/session/durable_healer.h"
+#include "endpoint/session/in_hand.h"
 #include "endpoint/session/intake.h"
 #include "endpoint/session/joined_channels.h"
 #include "endpoint/session/own_presence.h"
@@ -52,6 +54,8 @@ struct SessionParts {
   JoinedChannels& joined;
   SettledFloor& chat_floor;
   SettledFloor& dm_floor;
+  std::shared_ptr<InHand> chat_in_hand;
+  std::shared_ptr<InHand> dm_in_hand;
   // Of the chat, direct messages and tasks: what was pulled and not yet handled.
   std::array<std::shared_ptr<Backlog>, 3> backlogs;
   // Both must be brief. The first is called under a lock (see ToldRoster): all it may do is post.
@@ -89,10 +93,16 @@ class Session {
   absl::Status BindDurables();
   absl::StatusOr<ConsumerInfo> FindOrMake(std::string_view stream, const ConsumerConfig& config,
                                           std::string_view provision_call);
-  absl::Status Pull(Delivery stream_kind, std::shared_ptr<BoundDurable> durable, std::size_t window);
+  std::shared_ptr<DurableHealer> MakeHealer(const ConsumerInfo& durable, std::shared_ptr<InHand> in_hand);
+  // `healer`: null for a durable that has more readers than this one.
+  absl::Status Pull(Delivery stream_kind, std::shared_ptr<BoundDurable> durable, std::size_t window,
+                    std::shared_ptr<DurableHealer> healer);
 
   // The timers' thread.
   void RunTimers();
+  // False once the session has ended.
+  bool AwaitDue(TimePoint deadline);
+  TimePoint Heal();
   void Heartbeat();
   void AskHowDurablesAre();
   void CheckPulls(TimePoint now);
@@ -102,6 +112,7 @@ class Session {
   // The history's thread.
   void RunBackfill();
   bool OpenChat();
+  absl::Status PullChat();
   void AwaitBackfillWanted(bool settled);
 
   // What the broker has told of the chat durable, until the timers' thread takes it. An answer may come when
@@ -125,6 +136,8 @@ class Session {
   bool backfill_wanted_ MW_GUARDED_BY(mutex_) = false;
   std::vector<std::shared_ptr<PullLoop>> pulls_ MW_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<BoundDurable>> durables_ MW_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<DurableHealer>> healers_ MW_GUARDED_BY(mutex_);
+  bool heal_soon_ MW_GUARDED_BY(mutex_) = false;
 
   std::thread timers_;  // last: they use all of the above
   std::thread backfill_;
