@@ -93,10 +93,12 @@ absl::StatusOr<bool> Backfiller::ReadOnePage(const std::string& channel, std::si
   if (!page.ok()) return Annotate(page.status(), fmt::format("history of channel \"{}\"", channel));
   bool more = !page->end;
   for (const HistoryMessage& message : page->messages) {
-    if (message.seq > pending->until || (pending->before != 0 && message.time >= pending->before)) {
+    if (message.seq > pending->until) {
       more = false;
       break;
     }
+    // No reason to end: a broker's clock may have been put back.
+    if (pending->before != 0 && message.time >= pending->before) continue;
     if (intake_.TakeHistorical(message, *pending)) ++count;
   }
   channels_.Progress(*pending, more ? std::min(page->next_seq, pending->until + 1) : pending->until + 1);

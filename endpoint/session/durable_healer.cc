@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace meshwarden {
@@ -11,10 +12,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// While something is missing: between two times of giving back, and of asking. Whoever holds messages up by
-// pulls has as many of them as the broker lets wait, and each takes one delivery.
+// While something is missing: between two times of giving back, and of asking.
 constexpr milliseconds kGiveEvery{1};
 constexpr milliseconds kAskEvery{20};
+// Pulls that a reader may have waiting itself; what goes beyond is somebody else's.
+constexpr std::uint64_t kOwnPulls = 2;
 // Without any progress for that long, more slowly: somebody is at it all the time, or another process has
 // them in hand. Then not at all. What is still missing the broker delivers again by itself some time, and if
 // it goes astray once more that is a new suspicion.
@@ -67,11 +69,21 @@ void DurableHealer::Came(const AckSubject& delivery) {
   options_.wake();
 }
 
+void DurableHealer::Doubt() {
+  {
+    MutexLock lock(mutex_);
+    blind_ = true;
+    if (!Suspect(std::chrono::steady_clock::now())) return;
+  }
+  options_.wake();
+}
+
 void DurableHealer::Told(std::uint64_t deliveries, std::uint64_t stream_seq) {
   {
     MutexLock lock(mutex_);
-    const bool known = deliveries <= deliveries_;
-    deliveries_ = std::max(deliveries_, deliveries);
+    // Heartbeats come in order with the messages: fewer than came means that they are counted anew.
+    const bool known = deliveries == deliveries_;
+    deliveries_ = deliveries;
     stream_seq_ = std::max(stream_seq_, stream_seq);
     if (known || !Suspect(std::chrono::steady_clock::now())) return;
   }
@@ -79,11 +91,13 @@ void DurableHealer::Told(std::uint64_t deliveries, std::uint64_t stream_seq) {
 }
 
 bool DurableHealer::Suspect(TimePoint now) {
-  suspect_until_ = stream_seq_;
+  suspect_more_ = true;
   progress_at_ = now;
+  in_round_ = false;
   if (suspected_) return false;
   suspected_ = true;
   giving_ = false;
+  rounds_ = 0;
   fewest_ = 0;
   ask_due_ = now;
   return true;
@@ -91,7 +105,7 @@ bool DurableHealer::Suspect(TimePoint now) {
 
 DurableHealer::TimePoint DurableHealer::next_due() const {
   MutexLock lock(mutex_);
-  if (!suspected_) return TimePoint::max();
+  if (!suspected_) return unreported_ > 0 ? reported_at_ + kReportEvery : TimePoint::max();
   const TimePoint ask = asking_ ? std::chrono::steady_clock::now() + kLook : ask_due_;
   return giving_ ? std::min(ask, give_due_) : ask;
 }
@@ -102,15 +116,15 @@ void DurableHealer::Check(TimePoint now) {
   std::uint64_t deliveries = 0;
   {
     MutexLock lock(mutex_);
-    if (!suspected_) return;
-    ask = !asking_ && now >= ask_due_;
+    ask = suspected_ && !asking_ && now >= ask_due_;
+    if (ask) asked_at_ = now;
     asking_ = asking_ || ask;
-    if (giving_ && now >= give_due_) back = NextToGiveBack(now);
+    if (suspected_ && giving_ && now >= give_due_) back = NextToGiveBack(now);
     deliveries = picture_.deliveries;
   }
   for (const std::uint64_t seq : back) {
     // If it can't be sent the connection is away, and this object with it.
-    (void)connection_.Publish(
+    (void)connection_.PublishSoon(
         fmt::format("$JS.ACK.{}.{}.1.{}.{}.1.0", options_.stream, options_.consumer, seq, deliveries), kNak);
   }
   if (ask) {
@@ -118,16 +132,40 @@ void DurableHealer::Check(TimePoint now) {
         options_.stream, options_.consumer,
         [self = shared_from_this()](const absl::StatusOr<ConsumerInfo>& info) { self->Take(info); });
   }
-  Report();
+  Report(now);
 }
 
 std::vector<std::uint64_t> DurableHealer::NextToGiveBack(TimePoint now) {
-  give_due_ = now + (IsSlow(now) ? kSlowly : kGiveEvery);
-  const std::uint64_t after = std::max(picture_.ack_floor, given_up_to_);
-  std::vector<std::uint64_t> back = in_hand_->Missing(after, suspect_until_, kMostAtOnce);
-  // Round and round.
-  given_up_to_ = back.size() < kMostAtOnce ? 0 : back.back();
+  if (!in_round_) BeginRound(now);
+  const std::size_t most = std::min<std::size_t>(kMostAtOnce, left_);
+  std::vector<std::uint64_t> back = in_hand_->Missing(picture_.ack_floor, next_, most);
+  left_ -= back.size();
+  in_round_ = back.size() == most && left_ > 0;
+  if (in_round_) next_ = back.back() - 1;
+  give_due_ = std::max(now + kGiveEvery, in_round_ ? now : round_begun_ + RepeatAfter());
+  if (IsSlow(now)) give_due_ = now + kSlowly;
   return back;
+}
+
+// What went astray last lies highest. Where pulls of others wait each of them takes a delivery, so it may
+// have to be given back as often as there are pulls; then only every second round goes deeper than the first,
+// every fourth twice as deep, and so on. Where nobody else pulls, once is enough, and each round goes through
+// all.
+void DurableHealer::BeginRound(TimePoint now) {
+  ++rounds_;
+  round_begun_ = now;
+  in_round_ = true;
+  next_ = suspect_until_;
+  const bool crowded = picture_.foreign_pulls > 0;
+  left_ = crowded ? kMostAtOnce << std::min(std::countr_zero(rounds_), 40) : suspect_until_;
+}
+
+// The same message is not given back again before the first time can have had its effect: a delivery that is
+// on its way here counts for the broker as one that can be given back.
+std::chrono::steady_clock::duration DurableHealer::RepeatAfter() const {
+  if (picture_.foreign_pulls == 0)
+    return std::max<std::chrono::steady_clock::duration>(kAskEvery, 2 * round_trip_);
+  return round_trip_ / static_cast<std::int64_t>(picture_.foreign_pulls);
 }
 
 bool DurableHealer::IsSlow(TimePoint now) const { return now - progress_at_ > kPatience; }
@@ -136,6 +174,7 @@ void DurableHealer::Take(const absl::StatusOr<ConsumerInfo>& info) {
   const TimePoint now = std::chrono::steady_clock::now();
   MutexLock lock(mutex_);
   asking_ = false;
+  round_trip_ = now - asked_at_;
   if (!suspected_) return;
   if (info.ok()) return TakeInfo(*info, now);
   // Of one that is gone nothing is to be had; that it is gone is somebody else's to find out.
@@ -144,7 +183,13 @@ void DurableHealer::Take(const absl::StatusOr<ConsumerInfo>& info) {
 }
 
 void DurableHealer::TakeInfo(const ConsumerInfo& info, TimePoint now) {
-  picture_ = {.ack_floor = info.ack_floor_stream_seq, .deliveries = info.delivered_consumer_seq};
+  picture_ = {.ack_floor = info.ack_floor_stream_seq,
+              .deliveries = info.delivered_consumer_seq,
+              .foreign_pulls = info.num_waiting - std::min(info.num_waiting, kOwnPulls)};
+  if (std::exchange(blind_, false)) deliveries_ = info.delivered_consumer_seq;
+  if (std::exchange(suspect_more_, false)) {
+    suspect_until_ = std::max(stream_seq_, info.delivered_stream_seq);
+  }
   const std::uint64_t in_hand = in_hand_->CountAbove(info.ack_floor_stream_seq);
   const std::uint64_t missing = info.num_ack_pending - std::min(info.num_ack_pending, in_hand);
   // Of the deliveries that were not heard of yet some may be on their way.
@@ -158,8 +203,7 @@ void DurableHealer::TakeInfo(const ConsumerInfo& info, TimePoint now) {
   if (missing > coming) {
     giving_ = true;
     giving_since_ = now;
-    give_due_ = now;
-    given_up_to_ = 0;
+    give_due_ = std::max(now, give_due_);
     return GoOn(missing - coming, now);
   }
   // The messages that are coming, or a heartbeat, will tell.
@@ -180,11 +224,10 @@ void DurableHealer::End() {
   giving_ = false;
 }
 
-void DurableHealer::Report() {
+void DurableHealer::Report(TimePoint now) {
   std::uint64_t count = 0;
   {
     MutexLock lock(mutex_);
-    const TimePoint now = std::chrono::steady_clock::now();
     if (unreported_ == 0 || now - reported_at_ < kReportEvery) return;
     reported_at_ = now;
     count = std::exchange(unreported_, 0);

@@ -52,6 +52,9 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   // The broker says how many deliveries it has made, and up to which sequence of the stream.
   void Told(std::uint64_t deliveries, std::uint64_t stream_seq);
 
+  // A pull was refused: nothing of the durable comes for a while, and nothing tells what is delivered.
+  void Doubt();
+
   // When Check has something to do; TimePoint::max() for nothing.
   TimePoint next_due() const;
   // Asks and gives back what is due. Does not block.
@@ -62,6 +65,7 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   struct Picture {
     std::uint64_t ack_floor = 0;
     std::uint64_t deliveries = 0;
+    std::uint64_t foreign_pulls = 0;
   };
   // False if it was suspected before.
   bool Suspect(TimePoint now) MW_REQUIRES(mutex_);
@@ -70,7 +74,9 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   void GoOn(std::uint64_t missing, TimePoint now) MW_REQUIRES(mutex_);
   void End() MW_REQUIRES(mutex_);
   std::vector<std::uint64_t> NextToGiveBack(TimePoint now) MW_REQUIRES(mutex_);
-  void Report() MW_EXCLUDES(mutex_);
+  void BeginRound(TimePoint now) MW_REQUIRES(mutex_);
+  std::chrono::steady_clock::duration RepeatAfter() const MW_REQUIRES(mutex_);
+  void Report(TimePoint now) MW_EXCLUDES(mutex_);
   bool IsSlow(TimePoint now) const MW_REQUIRES(mutex_);
 
   const Options options_;
@@ -84,16 +90,27 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   std::uint64_t stream_seq_ MW_GUARDED_BY(mutex_) = 0;
 
   bool suspected_ MW_GUARDED_BY(mutex_) = false;
-  std::uint64_t suspect_until_ MW_GUARDED_BY(mutex_) = 0;  // nothing above this sequence of the stream
+  // Nothing above this sequence of the stream; as far as the broker had got when it answered the first
+  // question after the latest reason to suspect something.
+  std::uint64_t suspect_until_ MW_GUARDED_BY(mutex_) = 0;
+  bool suspect_more_ MW_GUARDED_BY(mutex_) = false;  // there is a reason since
+  bool blind_ MW_GUARDED_BY(mutex_) = false;         // the broker's next answer is all there is to go by
   bool asking_ MW_GUARDED_BY(mutex_) = false;
+  TimePoint asked_at_ MW_GUARDED_BY(mutex_);
   TimePoint ask_due_ MW_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::duration round_trip_ MW_GUARDED_BY(mutex_) = {};
 
   bool giving_ MW_GUARDED_BY(mutex_) = false;
   TimePoint giving_since_ MW_GUARDED_BY(mutex_);
   TimePoint give_due_ MW_GUARDED_BY(mutex_);
   Picture picture_ MW_GUARDED_BY(mutex_);
-  std::uint64_t given_up_to_ MW_GUARDED_BY(mutex_) = 0;  // of this round
-  std::uint64_t fewest_ MW_GUARDED_BY(mutex_) = 0;       // that were missing in this suspicion
+  // Of all that may be given back, from the highest sequence down.
+  std::uint64_t rounds_ MW_GUARDED_BY(mutex_) = 0;
+  TimePoint round_begun_ MW_GUARDED_BY(mutex_);
+  bool in_round_ MW_GUARDED_BY(mutex_) = false;
+  std::uint64_t next_ MW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t left_ MW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t fewest_ MW_GUARDED_BY(mutex_) = 0;  // that were missing in this suspicion
   TimePoint progress_at_ MW_GUARDED_BY(mutex_);
 
   std::uint64_t unreported_ MW_GUARDED_BY(mutex_) = 0;

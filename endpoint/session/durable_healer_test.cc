@@ -59,8 +59,9 @@ class DurableHealerTest : public ::testing::Test {
   void Store(int count) {
     for (int i = 0; i < count; ++i) ASSERT_THAT(connection_->Request("s", "x", kPatience), IsOk());
   }
-  // Somebody pulls one message, and its delivery is returned.
-  AckSubject Pull() {
+  // Somebody pulls one message, and its delivery is returned; meanwhile the healer goes on, or doesn't.
+  AckSubject PullWhileHealing() { return Pull(/*healing=*/true); }
+  AckSubject Pull(bool healing = false) {
     Collector<std::string> replies;
     const std::string inbox = connection_->NewInbox();
     const auto subscription =
@@ -69,6 +70,9 @@ class DurableHealerTest : public ::testing::Test {
     EXPECT_THAT(connection_->PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.D", inbox,
                                             R"({"batch":1,"expires":10000000000})"),
                 IsOk());
+    if (healing) {
+      EXPECT_TRUE(HealUntil([&] { return !replies.Await(0).empty(); }));
+    }
     const std::vector<std::string> got = replies.Await(1);
     const auto delivery = got.empty() ? std::nullopt : ParseAckSubject(got.front());
     EXPECT_TRUE(delivery.has_value());
@@ -76,7 +80,7 @@ class DurableHealerTest : public ::testing::Test {
   }
   // It is ours.
   void Come(const AckSubject& delivery) {
-    in_hand_->Take(delivery.stream_seq);
+    in_hand_->Take(delivery.stream_seq, std::chrono::steady_clock::now());
     healer_->Came(delivery);
   }
   void Ack(const AckSubject& delivery) {
@@ -148,6 +152,7 @@ TEST_F(DurableHealerTest, WhatIsLeftOutOfTheCountIsGivenBackAndNothingElse) {
   Come(Pull());
   EXPECT_EQ(woken_, 1);
   ASSERT_NO_FATAL_FAILURE(Ack(first));
+  ASSERT_TRUE(Eventually([&] { return Info().num_ack_pending == 2; }));
   ASSERT_NO_FATAL_FAILURE(GiveBack());
   const AckSubject again = Pull();
   EXPECT_EQ(again.stream_seq, 2u);
@@ -162,7 +167,7 @@ TEST_F(DurableHealerTest, WhatIsLeftOutOfTheCountIsGivenBackAndNothingElse) {
 TEST_F(DurableHealerTest, WhatIsMissingAtTheBeginningIsGivenBackWithoutAWord) {
   ASSERT_NO_FATAL_FAILURE(Store(2));
   EXPECT_EQ(Pull().stream_seq, 1u);
-  in_hand_->Take(Pull().stream_seq);
+  in_hand_->Take(Pull().stream_seq, std::chrono::steady_clock::now());
   healer_->Begin(Info());
   EXPECT_FALSE(idle());
   healer_->Check(std::chrono::steady_clock::now());
@@ -175,7 +180,7 @@ TEST_F(DurableHealerTest, WhatIsMissingAtTheBeginningIsGivenBackWithoutAWord) {
 
 TEST_F(DurableHealerTest, WhatIsInHandAtTheBeginningIsNoSuspicion) {
   ASSERT_NO_FATAL_FAILURE(Store(1));
-  in_hand_->Take(Pull().stream_seq);
+  in_hand_->Take(Pull().stream_seq, std::chrono::steady_clock::now());
   healer_->Begin(Info());
   EXPECT_TRUE(idle());
 }
@@ -185,6 +190,7 @@ TEST_F(DurableHealerTest, WhatSomebodyElseHasSettledIsLeftAlone) {
   ASSERT_NO_FATAL_FAILURE(Store(2));
   healer_->Begin(Info());
   ASSERT_NO_FATAL_FAILURE(Ack(Pull()));
+  ASSERT_TRUE(Eventually([&] { return Info().num_ack_pending == 0; }));
   Come(Pull());
   EXPECT_TRUE(HealUntil([&] { return idle(); }));
   EXPECT_THAT(errors_.Await(0), IsEmpty());
@@ -199,6 +205,62 @@ TEST_F(DurableHealerTest, EndsWithADurableThatIsGone) {
   healer_->Told(1, 1);
   EXPECT_FALSE(idle());
   EXPECT_TRUE(HealUntil([&] { return idle(); }));
+}
+
+// The number that is left out belongs to a later message than the one that came.
+TEST_F(DurableHealerTest, WhatGoesAstrayWhileAnotherIsHealedIsGivenBackToo) {
+  ASSERT_NO_FATAL_FAILURE(Store(2));
+  healer_->Begin(Info());
+  AckSubject first = Pull();
+  Come(first);
+  EXPECT_EQ(Pull().stream_seq, 2u);  // not ours
+  // As if it had been given back and come again, after that.
+  first.delivered = 2;
+  first.consumer_seq = 3;
+  healer_->Came(first);
+  ASSERT_NO_FATAL_FAILURE(Ack(first));
+  ASSERT_TRUE(Eventually([&] { return Info().num_ack_pending == 1; }));
+  EXPECT_EQ(PullWhileHealing().stream_seq, 2u);
+}
+
+// The broker counts a durable's deliveries anew after it was moved.
+TEST_F(DurableHealerTest, ACountThatBeginsAnewIsASuspicion) {
+  ASSERT_NO_FATAL_FAILURE(Store(1));
+  ConsumerInfo before = Info();
+  before.delivered_consumer_seq = 1000;
+  healer_->Begin(before);
+  EXPECT_EQ(Pull().stream_seq, 1u);  // not ours
+  healer_->Told(1, 1);
+  EXPECT_EQ(woken_, 1);
+  ASSERT_NO_FATAL_FAILURE(GiveBack());
+  EXPECT_EQ(Pull().stream_seq, 1u);
+}
+
+// No heartbeat tells of anything as long as no pull waits.
+TEST_F(DurableHealerTest, ARefusedPullIsASuspicion) {
+  ASSERT_NO_FATAL_FAILURE(Store(2));
+  healer_->Begin(Info());
+  EXPECT_EQ(Pull().stream_seq, 1u);  // not ours
+  healer_->Doubt();
+  EXPECT_EQ(woken_, 1);
+  ASSERT_NO_FATAL_FAILURE(GiveBack());
+  EXPECT_EQ(Pull().stream_seq, 1u);
+}
+
+// Of others' messages lie many between.
+TEST_F(DurableHealerTest, TheLatestOfALongStreamIsGivenBackFirst) {
+  constexpr int kOthers = 3000;
+  ASSERT_NO_FATAL_FAILURE(Ask("STREAM.UPDATE.S", R"({"name":"S","subjects":["s","others"]})"));
+  ASSERT_NO_FATAL_FAILURE(Ask("CONSUMER.DURABLE.CREATE.S.D",
+                              R"({"stream_name":"S","config":{"durable_name":"D","ack_policy":"explicit",)"
+                              R"("ack_wait":60000000000,"filter_subject":"s"}})"));
+  for (int i = 0; i < kOthers; ++i) ASSERT_THAT(connection_->PublishSoon("others", "x"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Store(1));
+  healer_->Begin(Info());
+  EXPECT_EQ(Pull().stream_seq, kOthers + 1u);
+  healer_->Told(1, kOthers + 1);
+  ASSERT_NO_FATAL_FAILURE(GiveBack());
+  EXPECT_EQ(Pull().stream_seq, kOthers + 1u);
 }
 
 // Of more messages than are given back at a time, each comes.

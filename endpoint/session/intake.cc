@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "base/status.h"
@@ -89,7 +90,8 @@ InHand* Intake::HandOf(Delivery stream) const {
 void Intake::TakeLive(Delivery stream, NatsMessage message, const AckSubject& delivery,
                       const std::shared_ptr<Backlog>& backlog, const std::weak_ptr<PullLoop>& loop) {
   Place place{.stream = stream, .seq = delivery.stream_seq, .reply = std::move(message.reply)};
-  if (InHand* const hand = HandOf(stream)) hand->Take(delivery.stream_seq);
+  InHand* const hand = HandOf(stream);
+  if (hand != nullptr && !hand->Take(delivery.stream_seq, std::chrono::steady_clock::now())) return;
   if (SettledFloor* const floor = FloorOf(stream)) {
     if (floor->Covers(delivery.stream_seq, delivery.time)) return Answer(place, kAck);
     floor->Saw(delivery.stream_seq, delivery.time, delivery.consumer_seq);

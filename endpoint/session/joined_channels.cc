@@ -142,11 +142,14 @@ void JoinedChannels::Owe(std::string_view channel, std::uint64_t after, std::uin
   const std::uint64_t from = std::max(after, entry->watermark) + 1;
   if (entry->backfill) {
     entry->backfill->until = std::max(entry->backfill->until, until);
+    // What came later was to come live; now it is owed too.
+    entry->backfill->before = 0;
   } else if (from <= until) {
     entry->backfill = {.channel = entry->channel,
                        .next_seq = from,
                        .until = until,
                        .since = std::nullopt,
+                       .before = 0,
                        .afresh_until = 0,
                        .number = ++backfills_};
   }

@@ -253,6 +253,20 @@ TEST(JoinedChannelsTest, OwesWhatWasMissedSinceFromEachWatermarkOn) {
   EXPECT_EQ(joined.Judge("a", 20), Live::kDeliver);
 }
 
+// What was stored late was to come live; once it is owed it is part of the history whenever it was stored.
+TEST(JoinedChannelsTest, WhatIsOwedHasNoBoundInTime) {
+  JoinedChannels joined({"a"});
+  PendingBackfill backfill;
+  backfill.channel = "a";
+  backfill.until = 5;
+  backfill.before = 1000;
+  joined.AddBackfill(backfill);
+  ASSERT_EQ(joined.Backfills().front().before, 1000u);
+  joined.Owe("a", 5, 9);
+  EXPECT_EQ(joined.Backfills().front().until, 9u);
+  EXPECT_EQ(joined.Backfills().front().before, 0u);
+}
+
 TEST(JoinedChannelsTest, OwesWhatWasOwedAlreadyBesides) {
   JoinedChannels joined({"a", "b"});
   joined.Arm("a", 9);

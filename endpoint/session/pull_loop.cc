@@ -14,8 +14,7 @@ namespace {
 
 // After a pull that the broker refused, the wait before the next.
 constexpr std::chrono::milliseconds kPause{1000};
-// As long as nothing at all is heard of a pull, it is taken for one that the broker has not forgotten.
-constexpr std::chrono::milliseconds kSilence{11'000};
+constexpr std::chrono::milliseconds kNoTime{0};
 // Most that one pull may bring, so that large messages can't fill the memory by the hundred.
 constexpr std::size_t kMaxPullBytes = 8 * 1024 * 1024;
 
@@ -106,12 +105,18 @@ void PullLoop::Refill() {
 }
 
 void PullLoop::Check(TimePoint now) {
+  bool lost = false;
   {
     MutexLock lock(mutex_);
-    // The pull has been lost, by a server that forgot it or a leader that changed.
-    const auto silence = std::max(kSilence, 2 * options_.heartbeat + kPause);
-    if (outstanding_ > 0 && now - heard_ > silence) outstanding_ = 0;
+    // Two heartbeats missed: the pull has been lost, by a server that forgot it or a leader that changed.
+    // Once that is so, the next one is not given as long.
+    lost = outstanding_ > 0 && now - heard_ > 2 * options_.heartbeat + (silent_ ? kNoTime : kPause);
+    if (lost) {
+      silent_ = true;
+      outstanding_ = 0;
+    }
   }
+  if (lost && options_.on_silence != nullptr) options_.on_silence();
   Refill();
 }
 
@@ -121,6 +126,7 @@ void PullLoop::OnMessage(NatsMessage message) {
   {
     MutexLock lock(mutex_);
     heard_ = std::chrono::steady_clock::now();
+    silent_ = false;
     if (outstanding_ > 0) --outstanding_;
     came_ = true;
     single_ = false;
@@ -152,6 +158,7 @@ void PullLoop::OnHeartbeat(const NatsMessage& message) {
   {
     MutexLock lock(mutex_);
     heard_ = std::chrono::steady_clock::now();
+    silent_ = false;
   }
   const auto deliveries = Number(Header(message, "Nats-Last-Consumer"));
   const auto stream_seq = Number(Header(message, "Nats-Last-Stream"));

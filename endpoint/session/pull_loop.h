@@ -43,13 +43,16 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
     std::size_t window = 512;
     std::chrono::milliseconds expires{30'000};
     // How often the broker tells that it is there, and how many deliveries it has made.
-    std::chrono::milliseconds heartbeat{500};
+    std::chrono::milliseconds heartbeat{5000};
     // Called for one message at a time, on a thread of the connection; must be brief. It adds to the backlog
     // what it keeps.
     std::function<void(NatsMessage message, const AckSubject& delivery)> on_message;
     // Called as on_message is, in the same order: how many deliveries of the durable there have been, here
     // and elsewhere, and up to which sequence of the stream. May be null.
     std::function<void(std::uint64_t deliveries, std::uint64_t stream_seq)> on_heartbeat;
+    // Nothing has been heard of a pull for too long; some brokers let one fall without a word where too many
+    // wait. May be null.
+    std::function<void()> on_silence;
     std::function<void(const absl::Status&)> on_error;
   };
 
@@ -86,6 +89,7 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
   bool came_ MW_GUARDED_BY(mutex_) = false;            // something, since the last pull was asked for
   bool single_ MW_GUARDED_BY(mutex_) = false;          // the next pull asks for one message of any size
   TimePoint heard_ MW_GUARDED_BY(mutex_);
+  bool silent_ MW_GUARDED_BY(mutex_) = false;  // the last pull has been lost
   TimePoint pause_until_ MW_GUARDED_BY(mutex_);
   bool ended_ MW_GUARDED_BY(mutex_) = false;
 

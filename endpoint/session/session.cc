@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kCheckEvery{500};
 constexpr int kAskEvery = 8;
 constexpr std::size_t kChatWindow = 512;
 constexpr std::size_t kDmWindow = 64;
+// How soon it is noticed that messages go elsewhere.
+constexpr std::chrono::milliseconds kHealingHeartbeat{500};
 // One by one, so that a busy instance doesn't hold what an idle one of the role could do.
 constexpr std::size_t kTaskWindow = 1;
 
@@ -190,8 +192,9 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
   options.stream = durable->stream();
   options.consumer = durable->name();
   options.window = window;
-  options.on_error = [this, durable](const absl::Status& status) {
+  options.on_error = [this, durable, healer](const absl::Status& status) {
     durable->Doubt();
+    if (healer != nullptr) healer->Doubt();
     parts_.on_error(status);
   };
   options.on_message = [this, kind, backlog, loop, durable, healer](NatsMessage message,
@@ -201,6 +204,8 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
     if (healer != nullptr) healer->Came(delivery);
   };
   if (healer != nullptr) {
+    options.heartbeat = kHealingHeartbeat;
+    options.on_silence = [healer] { healer->Doubt(); };
     options.on_heartbeat = [healer](std::uint64_t deliveries, std::uint64_t stream_seq) {
       healer->Told(deliveries, stream_seq);
     };

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status_matchers.h"
@@ -31,7 +32,8 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using ::testing::UnorderedElementsAreArray;
 
-const milliseconds kSoon{kSanitized ? 6000 : 2000};
+// What is asked for is two seconds; twice that on a machine that runs other tests at the same time.
+const milliseconds kSoon{kSanitized ? 10'000 : 4000};
 constexpr char kAstray[] = "did not come here";
 // A pull that waits for a minute, and brings one message or as many as it likes.
 constexpr char kOne[] = R"({"batch":1,"expires":60000000000})";
@@ -47,6 +49,16 @@ class HealingThreats : public ::testing::Test {
     MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
     MW_ASSERT_OK_AND_ASSIGN(attacker_, Attacker::Enter(space_->mesh(), "ada", "ops"));
     MW_ASSERT_OK_AND_ASSIGN(bob_options_, space_->OptionsFor("bob"));
+  }
+  void TearDown() override {
+    if (!HasFailure() || bob_ == nullptr) return;
+    for (const absl::Status& error : bob_->errors.Await(0)) ADD_FAILURE() << "bob was told: " << error;
+    for (const auto& [stream, durable] :
+         {std::pair{"DM_main", DmDurable(bob_id())}, {"CHAT_main", ChatDurable(bob_id())}}) {
+      const auto info =
+          space_->root().Request(fmt::format("$JS.API.CONSUMER.INFO.{}.{}", stream, durable), "", kPatience);
+      if (info.ok()) ADD_FAILURE() << info->payload;
+    }
   }
   const std::string& bob_id() { return bob_options_.card.id; }
   std::string BobsMail() { return PullsOn("DM_main", DmDurable(bob_id())); }
@@ -66,6 +78,12 @@ class HealingThreats : public ::testing::Test {
     ASSERT_TRUE(Eventually([&] {
       return PullsAt("DM_main", DmDurable(bob_id())) + PullsAt("CHAT_main", ChatDurable(bob_id())) >= count;
     }));
+  }
+  // Control: something is stored at all.
+  void AimStatusUntilStored(const std::string& stream, const std::string& subject) {
+    const auto last = [&] { return space_->root_api().GetStream(stream)->last_seq; };
+    const std::uint64_t before = last();
+    ASSERT_TRUE(Eventually([&] { return attacker_->AimStatus(subject).ok() && last() > before; }));
   }
   // One message was delivered, and not to its reader.
   void AwaitHeldUp(const std::string& stream, const std::string& durable) {
@@ -125,7 +143,19 @@ TEST_F(HealingThreats, T24_OneMessageComesWhereSixHundredForeignPullsWait) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
   ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+  // The first goes to bob's own pull, which stands in front of all the others, and after that behind them.
+  ASSERT_NO_FATAL_FAILURE(Mail("first"));
+  ASSERT_TRUE(bob_->AwaitText("first"));
   ASSERT_NO_FATAL_FAILURE(ExpectMailComes(1));
+  EXPECT_TRUE(bob_->AwaitError(kAstray));
+}
+
+// No pull of his own finds a place.
+TEST_F(HealingThreats, T24_MailComesToOneWhoStartsWhereSixHundredForeignPullsWait) {
+  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
+  ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+  ASSERT_NO_FATAL_FAILURE(EnterBob());
+  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
 }
 
 // They take as much as there is.
@@ -249,21 +279,17 @@ TEST_F(HealingThreats, T24_Control_WhatIsHeldUpStaysAwayFromAReaderThatDoesNotHe
   EXPECT_THAT(messages, IsEmpty());
 }
 
-// What is stored under another's name by an answer has no body, or one that the other did not write.
+// What is stored under another's name by an answer has no body. (A message that is delivered there is stored
+// under its own subject.)
 TEST_F(HealingThreats, T25_WhatIsNoMessageIsNotHandedOver) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   const std::string mail = UnicastSubject("main", bob_id(), "PEER");
   const std::string chat = "cotal.main.chat.PEER.general";
-  const std::uint64_t stored = space_->root_api().GetStream("DM_main")->last_seq;
-  ASSERT_THAT(attacker_->AimStatus(mail), IsOk());
-  ASSERT_THAT(attacker_->AimStatus(chat), IsOk());
-  ASSERT_THAT(attacker_->AimMessages(mail, "no message"), IsOk());
-  ASSERT_THAT(attacker_->AimMessages(chat, R"({"id":"x","from":{"id":"PEER"}})"), IsOk());
-  // Control: something was stored at all.
-  ASSERT_TRUE(Eventually([&] { return space_->root_api().GetStream("DM_main")->last_seq >= stored + 2; }));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(1));
+  ASSERT_NO_FATAL_FAILURE(AimStatusUntilStored("DM_main", mail));
+  ASSERT_NO_FATAL_FAILURE(AimStatusUntilStored("CHAT_main", chat));
   EXPECT_TRUE(bob_->AwaitError("a message was refused, on " + mail));
   EXPECT_TRUE(bob_->AwaitError("a message was refused, on " + chat));
+  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(1));
 }
 
 // A record of the registry that became none changes nothing of what was known.
@@ -273,8 +299,7 @@ TEST_F(HealingThreats, T25_WhatIsNoRecordOfTheRegistryIsNotHeeded) {
   ASSERT_THAT(Privileged(space_->root_api(), "main").SetChannelConfig("general", config), IsOk());
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   ASSERT_EQ(bob_->endpoint->GetChannelConfig("general").description, "for all");
-  ASSERT_THAT(attacker_->AimStatus("$KV.cotal_channels_main.general"), IsOk());
-  ASSERT_THAT(attacker_->AimMessages("$KV.cotal_channels_main.general", "no record"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(AimStatusUntilStored("KV_cotal_channels_main", "$KV.cotal_channels_main.general"));
   EXPECT_TRUE(bob_->AwaitError("the channel registry's record of general"));
   EXPECT_EQ(bob_->endpoint->GetChannelConfig("general").description, "for all");
 }
@@ -285,9 +310,11 @@ TEST_F(HealingThreats, T25_WhatIsNoPresenceIsNotHeeded) {
   MW_ASSERT_OK_AND_ASSIGN(const auto cy, space_->Enter("cy"));
   ASSERT_TRUE(Eventually([&] { return bob_->endpoint->ResolvePeer("cy").ok(); }));
   const std::size_t told = bob_->presence.Await(0).size();
-  ASSERT_THAT(attacker_->AimStatus("$KV.cotal_presence_main." + cy->endpoint->id()), IsOk());
-  ASSERT_THAT(attacker_->AimMessages("$KV.cotal_presence_main." + cy->endpoint->id(), "no presence"), IsOk());
-  EXPECT_TRUE(bob_->AwaitError("presence record " + cy->endpoint->id()));
+  // The record is written anew all the time, so only who hears of it can tell that something was stored.
+  EXPECT_TRUE(Eventually([&] {
+    return attacker_->AimStatus("$KV.cotal_presence_main." + cy->endpoint->id()).ok() &&
+           bob_->AwaitError("presence record " + cy->endpoint->id(), milliseconds(100));
+  }));
   EXPECT_THAT(bob_->endpoint->ResolvePeer("cy"), IsOk());
   EXPECT_EQ(bob_->presence.Await(0).size(), told);
 }
