@@ -103,8 +103,7 @@ class Hardening {
     MW_RETURN_IF_ERROR(CheckSigner(system, operator_key, config_path));
 
     const SpaceSecrets secrets = Choose(system, setup.view.secrets, mover.view.secrets);
-    for (const Holder* holder : {&setup, &mover}) MW_RETURN_IF_ERROR(PlanHolder(*holder, issuer, secrets));
-    MW_RETURN_IF_ERROR(PlanWatcher(issuer));
+    // First what a repeat takes the token from: stopped behind it, a rotation isn't undone by the repeat.
     const JwtClaims claims = WithMappings(system.claims, issuer.space(), secrets.api);
     if (claims.nats != system.claims.nats) {
       MW_ASSIGN_OR_RETURN(const std::string jwt, EncodeJwt(claims, operator_key, clock_.Now()));
@@ -112,6 +111,8 @@ class Hardening {
       changed.replace(changed.find(*system_jwt), system_jwt->size(), jwt);
       files_.push_back({.path = config_path, .contents = Secret::CopyOf(changed)});
     }
+    for (const Holder* holder : {&setup, &mover}) MW_RETURN_IF_ERROR(PlanHolder(*holder, issuer, secrets));
+    MW_RETURN_IF_ERROR(PlanWatcher(issuer));
     return Write(issuer.space());
   }
 
@@ -173,7 +174,7 @@ class Hardening {
     for (const PlannedFile& file : files_) {
       const absl::Status status = WriteFile(file.path, file.contents.ExposeText(),
                                             {.mode = FileMode::kOwnerOnly, .if_exists = IfExists::kReplace});
-      if (!status.ok()) return Annotate(status, "space harden stopped; repeat it");
+      if (!status.ok()) return Annotate(status, "space harden stopped; run the same command again");
       result.written.push_back(file.path);
     }
     return result;

@@ -29,7 +29,7 @@ struct HardenResult {
 // the mappings, D/creds/setup.creds and mover.creds with the grants that go with it, of the same identities
 // and with the same end, and D/creds/watcher.creds if there is none. All else stays, what operators have
 // added to the configuration or to the system account included. Files are replaced whole, the configuration
-// last; stopped in between, it is simply to be repeated.
+// first: stopped in between, it is simply to be repeated, and no repeat takes a new token back.
 //
 // NotFound or InvalidArgument says which of the files is missing or not as space init writes it; nothing has
 // been written then.

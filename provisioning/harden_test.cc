@@ -37,6 +37,10 @@ class HardenTest : public ::testing::Test {
  protected:
   void SetUp() override {
     directory_ = ::testing::TempDir() + "/space";
+    Renew();
+  }
+  // A space of today, in place of what there was.
+  void Renew() {
     fs::remove_all(directory_);
     SpaceInitOptions options;
     options.space = "main";
@@ -63,6 +67,29 @@ class HardenTest : public ::testing::Test {
     ASSERT_THAT(testing::MakeItOfAnEarlierVersion(directory_), IsOk());
   }
 
+  // As if it had ended once it had written `files` of its files.
+  void HardenInPart(Token token, std::size_t files) const {
+    const std::string before = directory_ + ".before";
+    fs::remove_all(before);
+    fs::copy(directory_, before, fs::copy_options::recursive);
+    MW_ASSERT_OK_AND_ASSIGN(const HardenResult result, Harden(token));
+    ASSERT_GE(result.written.size(), files);
+    for (std::size_t i = files; i < result.written.size(); ++i) {
+      const std::string& path = result.written[i];
+      const std::string earlier = before + path.substr(directory_.size());
+      fs::remove(path);
+      if (fs::exists(earlier)) fs::copy_file(earlier, path);
+    }
+    fs::remove_all(before);
+  }
+  void ExpectWhole() const {
+    EXPECT_EQ(SystemNats()["mappings"], ApiMappings("main", TokenOfServer()));
+    EXPECT_EQ(View("setup").secrets.api, TokenOfServer());
+    EXPECT_EQ(View("setup").secrets, View("mover").secrets);
+    EXPECT_EQ(View("watcher").profile, Profile::kWatcher);
+    EXPECT_THAT(Harden()->written, IsEmpty());
+  }
+
   std::string directory_;
 };
 
@@ -80,8 +107,8 @@ TEST_F(HardenTest, ASpaceOfAnEarlierVersionGetsAllOfIt) {
   const std::string mover = View("mover").id;
   ASSERT_EQ(View("mover").secrets, SpaceSecrets());
   MW_ASSERT_OK_AND_ASSIGN(const HardenResult result, Harden());
-  EXPECT_THAT(result.written, ElementsAre(EndsWith("/setup.creds"), EndsWith("/mover.creds"),
-                                          EndsWith("/watcher.creds"), EndsWith("/server.conf")));
+  EXPECT_THAT(result.written, ElementsAre(EndsWith("/server.conf"), EndsWith("/setup.creds"),
+                                          EndsWith("/mover.creds"), EndsWith("/watcher.creds")));
   EXPECT_EQ(SystemNats()["mappings"], ApiMappings("main", TokenOfServer()));
   EXPECT_EQ(View("setup").secrets.api, TokenOfServer());
   EXPECT_EQ(View("setup").secrets, View("mover").secrets);
@@ -102,21 +129,37 @@ TEST_F(HardenTest, WhatHoldsTheTokenIsTheOwnersAlone) {
 }
 
 TEST_F(HardenTest, StoppedHalfWayItGoesOn) {
-  MakeItOfAnEarlierVersion();
-  const std::string config = *ReadFile(PathOf("server.conf"), 1 << 20);
-  ASSERT_THAT(Harden(), IsOk());
-  // As if it had ended before the last file.
-  ASSERT_THAT(WriteFile(PathOf("server.conf"), config, {.if_exists = IfExists::kReplace}), IsOk());
-  ASSERT_THAT(Harden(), IsOk());
-  EXPECT_EQ(View("setup").secrets.api, TokenOfServer());
-  EXPECT_EQ(View("mover").secrets.api, TokenOfServer());
+  for (const std::size_t files : {1U, 2U, 3U, 4U}) {
+    ASSERT_NO_FATAL_FAILURE(Renew());
+    MakeItOfAnEarlierVersion();
+    ASSERT_NO_FATAL_FAILURE(HardenInPart(Token::kKeep, files));
+    const std::string token = TokenOfServer();
+    ASSERT_THAT(Harden(), IsOk());
+    EXPECT_EQ(TokenOfServer(), token) << files;
+    ExpectWhole();
+  }
+}
+
+TEST_F(HardenTest, ARotationThatWasStoppedHalfWayIsCompletedAndNotTakenBack) {
+  for (const Token repeat : {Token::kKeep, Token::kRotate}) {
+    for (const std::size_t files : {1U, 2U, 3U}) {
+      ASSERT_NO_FATAL_FAILURE(Renew());
+      const std::string leaked = TokenOfServer();
+      const std::string records = View("mover").secrets.records;
+      ASSERT_NO_FATAL_FAILURE(HardenInPart(Token::kRotate, files));
+      ASSERT_THAT(Harden(repeat), IsOk());
+      EXPECT_NE(TokenOfServer(), leaked) << files;
+      EXPECT_EQ(View("setup").secrets.records, records);
+      ExpectWhole();
+    }
+  }
 }
 
 TEST_F(HardenTest, RotatingChangesTheApisTokenOnly) {
   const SpaceSecrets before = View("mover").secrets;
   MW_ASSERT_OK_AND_ASSIGN(const HardenResult result, Harden(Token::kRotate));
   EXPECT_THAT(result.written,
-              ElementsAre(EndsWith("/setup.creds"), EndsWith("/mover.creds"), EndsWith("/server.conf")));
+              ElementsAre(EndsWith("/server.conf"), EndsWith("/setup.creds"), EndsWith("/mover.creds")));
   EXPECT_NE(TokenOfServer(), before.api);
   EXPECT_EQ(View("mover").secrets.api, TokenOfServer());
   EXPECT_EQ(View("setup").secrets.api, TokenOfServer());
