@@ -91,10 +91,29 @@ absl::Status SyncDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Gives the new file to whom the one at `path` belongs, if there is one.
+absl::Status KeepOwner(int fd, const std::string& path) {
+  struct stat earlier {};
+  if (::lstat(path.c_str(), &earlier) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : SystemError(errno, "cannot look at", path);
+  }
+  if (S_ISLNK(earlier.st_mode)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{} is a symbolic link; put the file itself there, or name the folder that it is in", path));
+  }
+  struct stat now {};
+  if (::fstat(fd, &now) != 0) return SystemError(errno, "cannot write", path);
+  if (now.st_uid == earlier.st_uid && now.st_gid == earlier.st_gid) return absl::OkStatus();
+  if (::fchown(fd, earlier.st_uid, earlier.st_gid) == 0) return absl::OkStatus();
+  return Annotate(SystemError(errno, "cannot keep the owner and group of", path),
+                  fmt::format("run this as root, since {} belongs to user {} and group {}", path,
+                              earlier.st_uid, earlier.st_gid));
+}
+
 // Gives the finished file its name. link() fails where anything stands, symbolic links included; rename()
 // replaces the name itself and so never follows a link.
 absl::Status Publish(const std::string& temporary, const std::string& path, IfExists if_exists) {
-  if (if_exists == IfExists::kReplace) {
+  if (if_exists != IfExists::kFail) {
     if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError(errno, "cannot write", path);
     return absl::OkStatus();
   }
@@ -139,6 +158,9 @@ absl::Status WriteFile(const std::string& path, std::string_view contents, const
   absl::Status status = WriteAll(file.get(), path, contents);
   if (status.ok() && options.mode == FileMode::kReadable && ::fchmod(file.get(), 0644) != 0) {
     status = SystemError(errno, "cannot set permissions of", path);
+  }
+  if (status.ok() && options.if_exists == IfExists::kReplaceForItsOwner) {
+    status = KeepOwner(file.get(), path);
   }
   if (status.ok()) status = Publish(temporary, path, options.if_exists);
   if (!status.ok()) {

@@ -27,6 +27,9 @@ enum class FileMode {
 enum class IfExists {
   kFail,     // AlreadyExists; also when a symbolic link stands there
   kReplace,  // atomically; a symbolic link is replaced, never followed
+  // The same, with the owner and group of the file that is replaced: PermissionDenied if they cannot be kept,
+  // InvalidArgument if a symbolic link stands there, since the file that it leads to would stay as it is.
+  kReplaceForItsOwner,
 };
 
 // Writes `contents` to `path` so that a reader sees the old file or the whole new one, never a part, and

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -18,6 +21,27 @@ using ::meshwarden::testing::IsOk;
 using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
 using ::testing::HasSubstr;
+
+constexpr uid_t kSomeUser = 4711;
+constexpr gid_t kSomeGroup = 4712;
+
+// While it lives, this thread gives no files away, root's included.
+class WithoutChown {
+ public:
+  WithoutChown() {
+    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
+    auto without = before_;
+    without[0].effective &= ~(1U << CAP_CHOWN);
+    EXPECT_EQ(::syscall(SYS_capset, &header_, without.data()), 0);
+  }
+  ~WithoutChown() { EXPECT_EQ(::syscall(SYS_capset, &header_, before_.data()), 0); }
+  WithoutChown(const WithoutChown&) = delete;
+  WithoutChown& operator=(const WithoutChown&) = delete;
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> before_{};
+};
 
 class FileTest : public ::testing::Test {
  protected:
@@ -70,6 +94,39 @@ TEST_F(FileTest, T16_ASymbolicLinkInTheWayIsNeverFollowed) {
   EXPECT_THAT(WriteFile(Path("link"), "x", {.if_exists = IfExists::kReplace}), IsOk());
   EXPECT_THAT(ReadFile(Path("victim"), 100), IsOkAndHolds("untouched"));
   EXPECT_FALSE(std::filesystem::is_symlink(Path("link")));
+}
+
+// Only root may give the file away first; to others it is theirs before and after.
+TEST_F(FileTest, AFileThatIsReplacedForItsOwnerStaysItsOwners) {
+  ASSERT_THAT(WriteFile(Path("a"), "old", {.mode = FileMode::kReadable}), IsOk());
+  const bool given_away = ::chown(Path("a").c_str(), kSomeUser, kSomeGroup) == 0;
+  ASSERT_THAT(WriteFile(Path("a"), "new", {.if_exists = IfExists::kReplaceForItsOwner}), IsOk());
+  struct stat info {};
+  ASSERT_EQ(::stat(Path("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, given_away ? kSomeUser : ::geteuid());
+  EXPECT_EQ(info.st_gid, given_away ? kSomeGroup : ::getegid());
+  EXPECT_EQ(ModeOf(Path("a")), 0600u);
+  EXPECT_THAT(WriteFile(Path("b"), "new", {.if_exists = IfExists::kReplaceForItsOwner}), IsOk());
+}
+
+TEST_F(FileTest, AnOwnerWhoCannotBeKeptIsTold) {
+  ASSERT_THAT(WriteFile(Path("a"), "old", {}), IsOk());
+  const bool given_away = ::chown(Path("a").c_str(), kSomeUser, kSomeGroup) == 0;
+  const WithoutChown without;
+  const absl::Status status = WriteFile(Path("a"), "new", {.if_exists = IfExists::kReplaceForItsOwner});
+  EXPECT_EQ(status.code(), given_away ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kOk);
+  if (given_away) {
+    EXPECT_THAT(status.message(), HasSubstr("run this as root"));
+  }
+  EXPECT_THAT(ReadFile(Path("a"), 100), IsOkAndHolds(given_away ? "old" : "new"));
+}
+
+TEST_F(FileTest, ALinkHasNoOwnerToReplaceFor) {
+  ASSERT_THAT(WriteFile(Path("victim"), "untouched", {}), IsOk());
+  ASSERT_EQ(::symlink(Path("victim").c_str(), Path("link").c_str()), 0);
+  EXPECT_THAT(WriteFile(Path("link"), "x", {.if_exists = IfExists::kReplaceForItsOwner}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("symbolic link")));
+  EXPECT_THAT(ReadFile(Path("link"), 100), IsOkAndHolds("untouched"));
 }
 
 TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {

@@ -65,6 +65,21 @@ absl::StatusOr<Holder> LoadHolder(const std::string& directory, Profile profile)
       .path = std::move(path), .profile = profile, .creds = std::move(creds), .view = *std::move(view)};
 }
 
+// The file that a link leads to would stay as it is, with what must not be used any more.
+absl::Status CheckNoLink(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "{} is a symbolic link, and space harden replaces files whole; put the file itself there", path));
+}
+
+bool IsOpenToOthers(const std::string& path) {
+  using std::filesystem::perms;
+  std::error_code error;
+  const perms standing = std::filesystem::status(path, error).permissions();
+  return !error && (standing & (perms::group_read | perms::others_read)) != perms::none;
+}
+
 Json MappingsOf(const JwtClaims& claims) {
   const auto found = claims.nats.find("mappings");
   return found != claims.nats.end() && found->is_object() ? *found : Json::object();
@@ -96,6 +111,9 @@ class Hardening {
     MW_ASSIGN_OR_RETURN(const Holder setup, LoadHolder(directory_, Profile::kSetup));
     MW_ASSIGN_OR_RETURN(const Holder mover, LoadHolder(directory_, Profile::kMover));
     const std::string config_path = directory_ + "/server.conf";
+    for (const std::string& path : {config_path, setup.path, mover.path}) {
+      MW_RETURN_IF_ERROR(CheckNoLink(path));
+    }
     MW_ASSIGN_OR_RETURN(const std::string config, ReadFile(config_path, kMaxConfigBytes));
     absl::StatusOr<std::string> system_jwt = SystemJwtIn(config);
     if (!system_jwt.ok()) return Annotate(system_jwt.status(), config_path);
@@ -110,6 +128,7 @@ class Hardening {
       std::string changed = config;
       changed.replace(changed.find(*system_jwt), system_jwt->size(), jwt);
       files_.push_back({.path = config_path, .contents = Secret::CopyOf(changed)});
+      config_was_open_ = IsOpenToOthers(config_path);
     }
     for (const Holder* holder : {&setup, &mover}) MW_RETURN_IF_ERROR(PlanHolder(*holder, issuer, secrets));
     MW_RETURN_IF_ERROR(PlanWatcher(issuer));
@@ -170,10 +189,11 @@ class Hardening {
   }
 
   absl::StatusOr<HardenResult> Write(const std::string& space) {
-    HardenResult result{.space = space, .written = {}};
+    HardenResult result{.space = space, .written = {}, .config_was_open = config_was_open_};
     for (const PlannedFile& file : files_) {
-      const absl::Status status = WriteFile(file.path, file.contents.ExposeText(),
-                                            {.mode = FileMode::kOwnerOnly, .if_exists = IfExists::kReplace});
+      const absl::Status status =
+          WriteFile(file.path, file.contents.ExposeText(),
+                    {.mode = FileMode::kOwnerOnly, .if_exists = IfExists::kReplaceForItsOwner});
       if (!status.ok()) return Annotate(status, "space harden stopped; run the same command again");
       result.written.push_back(file.path);
     }
@@ -184,6 +204,7 @@ class Hardening {
   const Clock& clock_;
   const std::string directory_;
   std::vector<PlannedFile> files_;
+  bool config_was_open_ = false;
 };
 
 }  // namespace

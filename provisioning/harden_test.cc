@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -126,6 +127,40 @@ TEST_F(HardenTest, WhatHoldsTheTokenIsTheOwnersAlone) {
     ASSERT_EQ(::stat(PathOf(name).c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << name;
   }
+}
+
+// Only root may give them away first; to others they are theirs before and after.
+TEST_F(HardenTest, FilesStayTheirOwners) {
+  MakeItOfAnEarlierVersion();
+  for (const std::string name : {"server.conf", "creds/setup.creds", "creds/mover.creds"}) {
+    const bool given_away = ::chown(PathOf(name).c_str(), 4711, 4712) == 0;
+    ASSERT_THAT(Harden(Token::kRotate), IsOk());
+    struct stat info {};
+    ASSERT_EQ(::stat(PathOf(name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, given_away ? 4711 : ::geteuid()) << name;
+    EXPECT_EQ(info.st_gid, given_away ? 4712 : ::getegid()) << name;
+  }
+}
+
+TEST_F(HardenTest, AConfigurationThatOthersCouldReadIsTold) {
+  MakeItOfAnEarlierVersion();
+  EXPECT_TRUE(Harden()->config_was_open);
+  EXPECT_FALSE(Harden(Token::kRotate)->config_was_open);
+}
+
+TEST_F(HardenTest, ALinkInPlaceOfAFileIsRefused) {
+  MakeItOfAnEarlierVersion();
+  const std::string token = TokenOfServer();
+  for (const std::string name : {"server.conf", "creds/setup.creds", "creds/mover.creds"}) {
+    const std::string away = directory_ + "/away";
+    fs::rename(PathOf(name), away);
+    fs::create_symlink(away, PathOf(name));
+    EXPECT_THAT(Harden(Token::kRotate),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(name + " is a symbolic link")));
+    fs::rename(away, PathOf(name));
+  }
+  EXPECT_EQ(TokenOfServer(), token);
+  EXPECT_EQ(View("setup").secrets, SpaceSecrets());
 }
 
 TEST_F(HardenTest, StoppedHalfWayItGoesOn) {

@@ -34,6 +34,13 @@ constexpr std::size_t kMaxNamedIds = 20;
 constexpr std::chrono::milliseconds kInfoTimeout{5'000};
 constexpr JsonLimits kInfoLimits = {.max_bytes = 256 * 1024, .max_depth = 8, .max_values = 10'000};
 
+void TellWhoKeepsConfig(const std::string& directory, std::ostream& out) {
+  out << fmt::format(
+      "  keep to the owner  {}/server.conf: it holds the space's secret token; the server's user must own "
+      "it\n",
+      directory);
+}
+
 absl::Status Init(SpaceInitOptions options, std::ostream& out) {
   // The server may be started from anywhere.
   for (std::string* path : {&options.directory, &options.server.store_dir, &options.server.tls_cert,
@@ -47,10 +54,9 @@ absl::Status Init(SpaceInitOptions options, std::ostream& out) {
       "space {0} is in {1}\n"
       "  start the server   nats-server -c {1}/server.conf\n"
       "  then set it up     meshwarden space setup --creds {1}/creds/setup.creds --server nats://{2}:{3}\n"
-      "  keep off the net   {1}/keys and {1}/issuer.json: whoever holds them can make credentials\n"
-      "  keep to the owner  {1}/server.conf: it holds the space's secret token; the server's user must own "
-      "it\n",
+      "  keep off the net   {1}/keys and {1}/issuer.json: whoever holds them can make credentials\n",
       options.space, options.directory, options.server.host, options.server.port);
+  TellWhoKeepsConfig(options.directory, out);
   return absl::OkStatus();
 }
 
@@ -188,6 +194,8 @@ absl::Status Harden(const HardenOptions& options, std::ostream& out) {
   }
   out << fmt::format("space {} in {} is hardened\n", result.space, directory);
   for (const std::string& path : result.written) out << fmt::format("  written            {}\n", path);
+  // Whoever else read it reads it no more.
+  if (result.config_was_open) TellWhoKeepsConfig(directory, out);
   out << fmt::format(
       "now, in this order:\n"
       "  restart            nats-server, with {0}/server.conf; in a cluster each server, with its token of "

@@ -93,6 +93,7 @@ TEST_F(HardenTest, ASpaceOfAnEarlierVersionGoesOnAndIsClosed) {
   ASSERT_EQ(hardened.exit_code, 0) << hardened.output;
   EXPECT_THAT(hardened.output,
               AllOf(HasSubstr("server.conf"), HasSubstr("nats-server"), HasSubstr("meshwardend")));
+  EXPECT_THAT(hardened.output, HasSubstr("the server's user must own it"));
   ASSERT_THAT(mesh_->RestartBroker(), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const auto setup, mesh_->ConnectAs("setup"));
   EXPECT_EQ(Ask(*setup), ApiGuard::kInForce);
