@@ -201,8 +201,9 @@ absl::Status Harden(const HardenOptions& options, std::ostream& out) {
       "  restart            nats-server, with {0}/server.conf; in a cluster each server, with its token of "
       "the\n"
       "                     system account\n"
+      "  then restart       each meshwardend, with mover_credentials and watcher_credentials of {0}/creds\n"
       "  then               meshwarden space setup --creds {0}/creds/setup.creds\n"
-      "  then restart       meshwardend, with mover_credentials and watcher_credentials of {0}/creds\n"
+      "                     (it moves agents' records, which a manager of before would not find any more)\n"
       "  replace            every copy of setup.creds and mover.creds elsewhere\n",
       directory);
   return absl::OkStatus();
