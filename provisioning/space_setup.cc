@@ -20,6 +20,21 @@ absl::StatusOr<bool> HasAgentBucket(JetStreamApi& api, std::string_view space) {
   return true;
 }
 
+// A damaged record goes under the token as it is: damaged there too, so that its id is not free for another
+// agent. What lies under the bare id stays there, for whoever wants to look at it, and for the next run to
+// name.
+absl::Status KeepDamaged(const RecordBucket& bucket, const std::string& key, const std::string& id,
+                         const std::string& value, SpaceSetup& setup) {
+  MW_ASSIGN_OR_RETURN(const bool written, bucket.Put(key, value, /*revision=*/0));
+  if (!written) {
+    // Of a run that was stopped, or a record that stands and makes up for the damaged one.
+    MW_ASSIGN_OR_RETURN(const StoredKey there, bucket.Get(key));
+    if (!there.value.has_value() || DecodeAgentRecord(id, *there.value).ok()) return absl::OkStatus();
+  }
+  setup.damaged.push_back(id);
+  return absl::OkStatus();
+}
+
 // What lies under a bare id goes under the token, and a marker takes its place, so that whoever still looks
 // there does not take it for today's. A record that is under the token already stands: it cannot be forged.
 absl::Status MoveRecord(const RecordBucket& bucket, const RecordKeys& keys, const std::string& id,
@@ -27,10 +42,7 @@ absl::Status MoveRecord(const RecordBucket& bucket, const RecordKeys& keys, cons
   MW_ASSIGN_OR_RETURN(const StoredKey stored, bucket.Get(id));
   if (!stored.value.has_value()) return absl::OkStatus();
   const absl::StatusOr<AgentRecord> record = DecodeAgentRecord(id, *stored.value);
-  if (!record.ok()) {
-    setup.damaged.push_back(id);
-    return absl::OkStatus();
-  }
+  if (!record.ok()) return KeepDamaged(bucket, keys.Record(id), id, *stored.value, setup);
   MW_ASSIGN_OR_RETURN(const bool written,
                       bucket.Put(keys.Record(id), EncodeAgentRecord(*record), /*revision=*/0));
   if (written) ++setup.moved;

@@ -16,7 +16,7 @@ namespace meshwarden {
 
 struct SpaceSetup {
   std::size_t moved = 0;             // records of an earlier version that lie under the token now
-  std::vector<std::string> damaged;  // ids of those that could not be read: they are nobody's any more
+  std::vector<std::string> damaged;  // ids of those that could not be read, and stay damaged under the token
 };
 
 // Takes the rights of profile setup. `secrets`: those that the credential behind `api` holds; with none, what

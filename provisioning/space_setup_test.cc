@@ -105,18 +105,46 @@ TEST_F(SpaceSetupTest, RecordsOfAnEarlierVersionMove) {
             R"({"v":2,"id":")" + worker + R"(","agent":"worker","state":"live","provisionedAt":5})");
 }
 
-TEST_F(SpaceSetupTest, WhatIsDamagedIsNamedAndLeftBehind) {
+TEST_F(SpaceSetupTest, WhatIsDamagedIsNamedAndStaysDamaged) {
   SetUpEarlier();
   const std::string junk = NewId();
   const std::string swapped = NewId();
+  const std::string empty = NewId();
   Put(junk, "junk");
   Put(swapped, EarlierRecord(junk, "worker"));
+  Put(empty, "");
   MW_ASSERT_OK_AND_ASSIGN(const SpaceSetup setup, SetUpKnowing());
   EXPECT_EQ(setup.moved, 0U);
-  EXPECT_THAT(setup.damaged, UnorderedElementsAre(junk, swapped));
+  EXPECT_THAT(setup.damaged, UnorderedElementsAre(junk, swapped, empty));
   EXPECT_TRUE(HasMoved());
   EXPECT_EQ(bucket_->Get(junk)->value, "junk");
-  EXPECT_EQ(AgentOf(junk), "NOT_FOUND");
+  EXPECT_EQ(bucket_->Get(kKeys.Record(junk))->value, "junk");
+  RecordKeeper keeper(*api_, kSpace, kSecrets);
+  for (const std::string& id : {junk, swapped, empty}) {
+    EXPECT_EQ(AgentOf(id), "DATA_LOSS");
+    EXPECT_THAT(keeper.Write({.id = id, .agent = "planner", .provisioned_at = {}}),
+                StatusIs(absl::StatusCode::kDataLoss));
+  }
+}
+
+TEST_F(SpaceSetupTest, WhatIsDamagedIsNamedAgainAfterARunThatWasStopped) {
+  SetUpEarlier();
+  const std::string id = NewId();
+  Put(id, "junk");
+  Put(kKeys.Record(id), "junk");
+  MW_ASSERT_OK_AND_ASSIGN(const SpaceSetup setup, SetUpKnowing());
+  EXPECT_THAT(setup.damaged, UnorderedElementsAre(id));
+  EXPECT_EQ(AgentOf(id), "DATA_LOSS");
+}
+
+TEST_F(SpaceSetupTest, ARecordUnderTheTokenMakesUpForADamagedOne) {
+  SetUpEarlier();
+  const std::string id = NewId();
+  Put(id, "junk");
+  Put(kKeys.Record(id), EncodeAgentRecord({.id = id, .agent = "worker", .provisioned_at = {}}));
+  MW_ASSERT_OK_AND_ASSIGN(const SpaceSetup setup, SetUpKnowing());
+  EXPECT_THAT(setup.damaged, IsEmpty());
+  EXPECT_EQ(AgentOf(id), "worker");
 }
 
 TEST_F(SpaceSetupTest, OnlyWhatIsExactlyAnIdMoves) {

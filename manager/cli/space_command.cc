@@ -148,7 +148,7 @@ void TellOfRecords(const SpaceSetup& setup, CommandLine& line) {
   }
   const std::size_t named = std::min(setup.damaged.size(), kMaxNamedIds);
   line.err << fmt::format(
-      "warning: {} records of agents are damaged and count no more; provision these agents again, under new "
+      "warning: {} records of agents are damaged, and stay so; provision these agents again, under new "
       "identities: {}{}\n",
       setup.damaged.size(), fmt::join(std::span(setup.damaged).first(named), ", "),
       named < setup.damaged.size() ? ", …" : "");

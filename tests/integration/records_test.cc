@@ -236,12 +236,16 @@ TEST_F(RecordsTest, RecordsOfAnEarlierVersionAreServedBeforeTheMoveAndAfter) {
   MW_ASSERT_OK_AND_ASSIGN(TestAgent bystander, mesh_->Provision("bystander"));
   ExpectServedAsVictim(bystander);
 
-  const std::string junk = KeyPair::Generate(NkeyKind::kUser)->public_key().text();
-  Put(junk, "junk");
+  MW_ASSERT_OK_AND_ASSIGN(TestAgent damaged, mesh_->Provision("bystander"));
+  ASSERT_THAT(mesh_->root_api().PurgeStream(BucketStream(AgentBucket("main")),
+                                            BucketSubject(AgentBucket("main"), keys_->Record(damaged.id))),
+              IsOk());
+  Put(damaged.id, "junk");
   const Finished setup = RunSetup();
   EXPECT_EQ(setup.exit_code, 0) << setup.output;
   EXPECT_THAT(setup.output, HasSubstr("1 records of agents lie under the space's secret token now"));
-  EXPECT_THAT(setup.output, AllOf(HasSubstr("warning: 1 records of agents are damaged"), HasSubstr(junk)));
+  EXPECT_THAT(setup.output,
+              AllOf(HasSubstr("warning: 1 records of agents are damaged"), HasSubstr(damaged.id)));
   EXPECT_THAT(setup.output, Not(HasSubstr(mesh_->secrets().records)));
   EXPECT_EQ(bucket_->Get(victim.id)->value, std::nullopt);
   ExpectServedAsVictim(victim);
@@ -250,6 +254,9 @@ TEST_F(RecordsTest, RecordsOfAnEarlierVersionAreServedBeforeTheMoveAndAfter) {
   ExpectServedAsVictim(victim);
   ExpectServedAsVictim(bystander);
   EXPECT_THAT(mesh_->ProvisionId("victim", victim.id), IsOk());
+  // Damaged is neither absent nor free, also after the move.
+  EXPECT_EQ(CodeFor(damaged, {"general"}), "record_damaged");
+  EXPECT_THAT(mesh_->ProvisionId("victim", damaged.id), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(RecordsTest, ASetupThatWasKilledHalfWayIsEndedByTheNext) {
