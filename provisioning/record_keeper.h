@@ -49,7 +49,8 @@ class RecordKeeper {
 
   // Writes it where there is none. A live one of the same agent is left as it is. FailedPrecondition if the
   // id is recorded as another agent, or in another state; nothing is written over a damaged one. Two writers
-  // at once: one wins, the other hears of it as if it had come later.
+  // at once: one wins, the other hears of it as if it had come later. PermissionDenied also if records moved
+  // while one without the token wrote: it is to write again as one who holds it.
   absl::Status Write(const AgentRecord& record);
 
  private:
@@ -64,6 +65,7 @@ class RecordKeeper {
   // Whether nothing under bare ids counts any more, to one with this token, or with none.
   void AskMoved(std::function<void(absl::StatusOr<bool>)> done);
   absl::StatusOr<bool> TryWrite(const AgentRecord& record);
+  absl::Status CheckStillCounts(const std::string& id);
 
   const RecordBucket bucket_;
   const RecordKeys keys_;

@@ -229,6 +229,13 @@ TEST_F(RecordKeeperTest, WithoutATokenNothingCountsAfterTheMove) {
   EXPECT_EQ(bucket_->Get(other)->revision, 0U);
 }
 
+TEST_F(RecordKeeperTest, WithoutATokenAMoveThatEndsBeforeTheWriteIsTold) {
+  interrupted_->BeforeMessage([this] { Move(); });
+  EXPECT_THAT(Write(*earlier_, id_, "worker"), StatusIs(kOutOfReach, HasSubstr("run this again")));
+  EXPECT_THAT(Write(*knowing_, id_, "worker"), IsOk());
+  EXPECT_EQ(AgentOf(*knowing_, id_), "worker");
+}
+
 TEST_F(RecordKeeperTest, IdsThatAreNoKeysAreRefused) {
   for (const char* id : {"", ">", "*", "U", "a.b"}) {
     const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("agent record: nkeys"));

@@ -23,8 +23,9 @@ struct SpaceSetup {
 // lies in the buckets stays where it is.
 //
 // Where records were moved once, or where there was no bucket to hold any, nothing under a bare id is looked
-// at: it can be anybody's. Repeating it is fine, also when it was killed half way. Blocking. Errors as
-// Privileged::CreateSpaceStreams and RecordBucket have them.
+// at: it can be anybody's. What is written there until the mark of the move stands is moved. Repeating it is
+// fine, also when it was killed half way. Blocking. Errors as Privileged::CreateSpaceStreams and RecordBucket
+// have them.
 absl::StatusOr<SpaceSetup> SetUpSpace(JetStreamApi& api, std::string_view space, const SpaceSecrets& secrets,
                                       int replicas);
 

@@ -216,6 +216,59 @@ TEST_F(SpaceSetupTest, ABucketMadeAnewHoldsNothingToMove) {
   EXPECT_EQ(AgentOf(id), "NOT_FOUND");
 }
 
+TEST_F(SpaceSetupTest, WhatComesBetweenTheListAndTheMarkMoves) {
+  SetUpEarlier();
+  const std::string id = NewId();
+  const std::string junk = NewId();
+  testing::InterruptedConnection interrupted(*connection_);
+  interrupted.BeforeMessage([&] {
+    Put(id, EarlierRecord(id, "worker"));
+    Put(junk, "junk");
+  });
+  JetStreamApi api(interrupted, kTimeout);
+  MW_ASSERT_OK_AND_ASSIGN(const SpaceSetup setup, SetUpSpace(api, kSpace, kSecrets, /*replicas=*/1));
+  EXPECT_EQ(setup.moved, 1U);
+  EXPECT_THAT(setup.damaged, UnorderedElementsAre(junk));
+  EXPECT_EQ(AgentOf(id), "worker");
+  EXPECT_EQ(bucket_->Get(id)->value, std::nullopt);
+}
+
+TEST_F(SpaceSetupTest, WhatComesBehindTheMarkDoesNotMove) {
+  SetUpEarlier();
+  const std::string id = NewId();
+  testing::InterruptedConnection interrupted(*connection_);
+  interrupted.BeforeRead(1, [&] {
+    ASSERT_TRUE(HasMoved());
+    Put(id, EarlierRecord(id, "planner"));
+  });
+  JetStreamApi api(interrupted, kTimeout);
+  MW_ASSERT_OK_AND_ASSIGN(const SpaceSetup setup, SetUpSpace(api, kSpace, kSecrets, /*replicas=*/1));
+  EXPECT_EQ(setup.moved, 0U);
+  EXPECT_NE(bucket_->Get(id)->value, std::nullopt);
+  EXPECT_EQ(AgentOf(id), "NOT_FOUND");
+}
+
+TEST_F(SpaceSetupTest, ARunThatEndedRightBehindTheMarkIsEndedByTheNext) {
+  SetUpEarlier();
+  const std::string before = NewId();
+  const std::string after = NewId();
+  Put(before, EarlierRecord(before, "worker"));
+  Put(kKeys.Moved(), R"({"v":2,"ending":true})");
+  Put(after, EarlierRecord(after, "planner"));
+  EXPECT_EQ(SetUpKnowing()->moved, 1U);
+  EXPECT_EQ(AgentOf(before), "worker");
+  EXPECT_EQ(AgentOf(after), "NOT_FOUND");
+  EXPECT_EQ(bucket_->Get(kKeys.Moved())->value, R"({"v":2})");
+}
+
+TEST_F(SpaceSetupTest, WhatIsDamagedIsNamedOnce) {
+  SetUpEarlier();
+  const std::string id = NewId();
+  Put(id, "junk");
+  EXPECT_THAT(SetUpKnowing()->damaged, UnorderedElementsAre(id));
+  EXPECT_THAT(SetUpKnowing()->damaged, IsEmpty());
+}
+
 TEST_F(SpaceSetupTest, AnotherConfigurationIsToldAndNothingMoves) {
   SetUpEarlier();
   EXPECT_THAT(SetUpSpace(*api_, kSpace, kSecrets, /*replicas=*/3),
