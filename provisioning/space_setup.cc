@@ -91,11 +91,18 @@ absl::StatusOr<SpaceSetup> SetUpSpace(JetStreamApi& api, std::string_view space,
   MW_RETURN_IF_ERROR(Privileged(api, std::string(space)).CreateSpaceStreams(replicas));
   const RecordKeys keys(secrets.records);
   if (!keys.known()) return setup;
+  MW_ASSIGN_OR_RETURN(const StreamInfo stream, api.GetStream(BucketStream(AgentBucket(space))));
   const RecordBucket bucket(api, space);
   MW_ASSIGN_OR_RETURN(const StoredKey mark, bucket.Get(keys.Moved()));
   if (mark.revision != 0 || had_bucket) {
     MW_RETURN_IF_ERROR(Move(bucket, keys, mark, setup));
     return setup;
+  }
+  // A broker that is about to start may not know of the bucket yet.
+  if (stream.last_seq != 0) {
+    return absl::AbortedError(
+        "the bucket of agents' records was said to be missing, and holds something; run "
+        "`meshwarden space setup` again");
   }
   MW_RETURN_IF_ERROR(bucket.Put(keys.Moved(), kMovedValue, /*revision=*/0).status());
   return setup;

@@ -25,7 +25,7 @@ struct SpaceSetup {
 // Where records were moved once, or where there was no bucket to hold any, nothing under a bare id is looked
 // at: it can be anybody's. What is written there until the mark of the move stands is moved. Repeating it is
 // fine, also when it was killed half way. Blocking. Errors as Privileged::CreateSpaceStreams and RecordBucket
-// have them.
+// have them. Aborted: there was no bucket, and then one with something in it; nothing has been moved.
 absl::StatusOr<SpaceSetup> SetUpSpace(JetStreamApi& api, std::string_view space, const SpaceSecrets& secrets,
                                       int replicas);
 

@@ -25,6 +25,7 @@ namespace {
 using ::meshwarden::testing::IsOk;
 using ::meshwarden::testing::IsOkAndHolds;
 using ::meshwarden::testing::StatusIs;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
@@ -214,6 +215,22 @@ TEST_F(SpaceSetupTest, ABucketMadeAnewHoldsNothingToMove) {
   EXPECT_EQ(setup.moved, 0U);
   EXPECT_NE(bucket_->Get(id)->revision, 0U);
   EXPECT_EQ(AgentOf(id), "NOT_FOUND");
+}
+
+// It was not seen at first, as behind a broker that has just started.
+TEST_F(SpaceSetupTest, ABucketThatWasTakenForMissingIsNotMarkedAsMoved) {
+  const std::string id = NewId();
+  testing::InterruptedConnection interrupted(*connection_);
+  interrupted.BeforeRequest("$JS.API.STREAM.CREATE.", [&] {
+    SetUpEarlier();
+    Put(id, EarlierRecord(id, "worker"));
+  });
+  JetStreamApi api(interrupted, kTimeout);
+  EXPECT_THAT(SetUpSpace(api, kSpace, kSecrets, /*replicas=*/1),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("again")));
+  EXPECT_FALSE(HasMoved());
+  EXPECT_EQ(SetUpKnowing()->moved, 1U);
+  EXPECT_EQ(AgentOf(id), "worker");
 }
 
 TEST_F(SpaceSetupTest, WhatComesBetweenTheListAndTheMarkMoves) {

@@ -15,8 +15,8 @@
 
 namespace meshwarden::testing {
 
-// Passes everything on, and runs something of the test's ahead of a message or a read: at the very moment
-// that a rule is about. What it runs must not wait for this connection. Not thread-safe.
+// Passes everything on, and runs something of the test's ahead of a message, a read or a request: at the very
+// moment that a rule is about. What it runs must not wait for this connection. Not thread-safe.
 class InterruptedConnection final : public Connection {
  public:
   explicit InterruptedConnection(Connection& inner) : inner_(inner) {}
@@ -26,6 +26,11 @@ class InterruptedConnection final : public Connection {
   void BeforeRead(int others, std::function<void()> before) {
     others_ = others;
     before_read_ = std::move(before);
+  }
+  // Ahead of the next request on a subject that begins with `prefix`.
+  void BeforeRequest(std::string prefix, std::function<void()> before) {
+    prefix_ = std::move(prefix);
+    before_request_ = std::move(before);
   }
 
   absl::Status Publish(std::string_view subject, std::string_view payload) override {
@@ -43,6 +48,7 @@ class InterruptedConnection final : public Connection {
                     ReplyCallback done) override {
     const bool reads = subject.starts_with("$JS.API.STREAM.MSG.GET.");
     if (reads && before_read_ && others_-- == 0) std::exchange(before_read_, nullptr)();
+    if (before_request_ && subject.starts_with(prefix_)) std::exchange(before_request_, nullptr)();
     inner_.RequestAsync(subject, payload, timeout, std::move(done));
   }
   void RequestMessageAsync(NatsMessage message, std::chrono::milliseconds timeout,
@@ -67,6 +73,8 @@ class InterruptedConnection final : public Connection {
   Connection& inner_;
   std::function<void()> before_message_;
   std::function<void()> before_read_;
+  std::function<void()> before_request_;
+  std::string prefix_;
   int others_ = 0;
 };
 
