@@ -176,6 +176,58 @@ TEST_F(CliTest, CredsMintWritesACredentialOnce) {
   EXPECT_EQ(Run(mint), 1);
 }
 
+TEST_F(CliTest, MintedCredentialsTakeTheSpacesSecretsFromWhereverTheyAre) {
+  const std::string mesh = Space();
+  std::filesystem::copy(mesh + "/issuer.json", directory_ + "/issuer.json");
+  const auto mint = [&](const std::string& issuer, const std::string& out) {
+    return std::vector<std::string>{"creds",    "mint", "--profile", "mover",
+                                    "--issuer", issuer, "--out",     directory_ + out};
+  };
+  EXPECT_EQ(Run(mint(mesh + "/issuer.json", "/a.creds")), 0) << err_;
+  EXPECT_THAT(err_, IsEmpty());
+  EXPECT_EQ(Run(mint(directory_ + "/issuer.json", "/b.creds")), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("name one with --secrets-of"));
+  std::vector<std::string> named = mint(directory_ + "/issuer.json", "/c.creds");
+  named.insert(named.end(), {"--secrets-of", mesh + "/creds/mover.creds"});
+  EXPECT_EQ(Run(named), 0) << err_;
+  EXPECT_THAT(err_, IsEmpty());
+}
+
+TEST_F(CliTest, SecretsOfAnotherSpaceAreRefused) {
+  const std::string mesh = Space();
+  const std::string foreign = directory_ + "/foreign";
+  ASSERT_EQ(Run({"space", "init", "--space", "main", "--dir", foreign}), 0) << err_;
+  const std::vector<std::string> mint = {
+      "creds",     "mint",  "--issuer",    mesh + "/issuer.json", "--out", directory_ + "/a.creds",
+      "--profile", "mover", "--secrets-of"};
+  const auto mint_with = [&](const std::string& path) {
+    std::vector<std::string> arguments = mint;
+    arguments.push_back(path);
+    return Run(arguments);
+  };
+  EXPECT_EQ(mint_with(foreign + "/creds/mover.creds"), 1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("mover.creds is of account A"), HasSubstr("the issuer of A")));
+  // Another space under the same account.
+  auto issuer = nlohmann::ordered_json::parse(std::ifstream(mesh + "/issuer.json"));
+  issuer["space"] = "other";
+  const std::string other = directory_ + "/other";
+  std::filesystem::create_directories(other);
+  std::ofstream(other + "/issuer.json") << issuer.dump();
+  ASSERT_EQ(Run({"creds", "mint", "--profile", "mover", "--issuer", other + "/issuer.json", "--out",
+                 other + "/x.creds", "--secrets-of", mesh + "/creds/mover.creds"}),
+            1);
+  EXPECT_THAT(err_, HasSubstr("mover.creds is of space \"main\", the issuer of \"other\""));
+  EXPECT_EQ(mint_with(mesh + "/creds/observer.creds"), 1);
+  EXPECT_THAT(err_, HasSubstr("holds no secret tokens"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/a.creds"));
+  // What stands beside the issuer by mistake is not taken either.
+  std::filesystem::copy(foreign + "/creds", other + "/creds");
+  EXPECT_EQ(Run({"creds", "mint", "--profile", "mover", "--issuer", other + "/issuer.json", "--out",
+                 other + "/x.creds"}),
+            0);
+  EXPECT_THAT(err_, HasSubstr("warning: no credential"));
+}
+
 TEST_F(CliTest, CredsMintRefusesWhatTheProfileDoesNotHave) {
   const std::string mesh = Space();
   const auto mint = [&](const std::vector<std::string>& more) {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_report.h"
 #include "proto/duration.h"
@@ -104,40 +105,52 @@ absl::StatusOr<MintOptions> OptionsOf(const MintArguments& arguments, const Issu
   return options;
 }
 
-absl::StatusOr<SpaceSecrets> SecretsOfFile(const std::string& path) {
+// The secret tokens that a credential of the issuer's account and space holds. Those of another space would
+// be told to whoever gets the new credential, and be of no use in its own.
+absl::StatusOr<SpaceSecrets> SecretsOfFile(const std::string& path, const Issuer& issuer) {
   MW_ASSIGN_OR_RETURN(const Creds creds, Creds::Load(path));
   absl::StatusOr<CredentialView> view = ViewCredential(creds.decoded());
   if (!view.ok()) return Annotate(view.status(), path);
+  if (view->secrets == SpaceSecrets()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{} holds no secret tokens of its space; name a setup or mover credential that space init or "
+        "space harden wrote",
+        path));
+  }
+  if (view->account != issuer.account().text()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is of account {}, the issuer of {}; name a setup or mover credential of the issuer's",
+                    path, view->account, issuer.account().text()));
+  }
+  if (view->space != issuer.space()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is of space {}, the issuer of {}; name a setup or mover credential of the issuer's",
+                    path, Quoted(view->space.value_or("?")), Quoted(issuer.space())));
+  }
   return view->secrets;
 }
 
 // The secret tokens that the credential is to carry: those of the file that was named, else of the setup or
 // mover credential that stands where space init wrote it beside the issuer.
-absl::StatusOr<SpaceSecrets> FindSecrets(const MintArguments& arguments) {
-  if (!arguments.secrets_of.empty()) {
-    MW_ASSIGN_OR_RETURN(SpaceSecrets secrets, SecretsOfFile(arguments.secrets_of));
-    if (secrets != SpaceSecrets()) return secrets;
-    return absl::InvalidArgumentError(fmt::format(
-        "{} holds no secret tokens of its space; name a setup or mover credential that space init or "
-        "space harden wrote",
-        arguments.secrets_of));
-  }
+absl::StatusOr<SpaceSecrets> FindSecrets(const MintArguments& arguments, const Issuer& issuer) {
+  if (!arguments.secrets_of.empty()) return SecretsOfFile(arguments.secrets_of, issuer);
   const std::filesystem::path folder = std::filesystem::path(arguments.issuer).parent_path() / "creds";
   for (const Profile profile : {Profile::kSetup, Profile::kMover}) {
-    const absl::StatusOr<SpaceSecrets> secrets =
-        SecretsOfFile((folder / fmt::format("{}.creds", NameOf(profile))).string());
-    if (secrets.ok() && *secrets != SpaceSecrets()) return *secrets;
+    absl::StatusOr<SpaceSecrets> secrets =
+        SecretsOfFile((folder / fmt::format("{}.creds", NameOf(profile))).string(), issuer);
+    if (secrets.ok()) return secrets;
   }
   return SpaceSecrets();
 }
 
-absl::Status AddSecrets(const MintArguments& arguments, MintOptions& options, std::ostream& err) {
+absl::Status AddSecrets(const MintArguments& arguments, const Issuer& issuer, MintOptions& options,
+                        std::ostream& err) {
   if (options.profile != Profile::kSetup && options.profile != Profile::kMover) {
     return arguments.secrets_of.empty()
                ? absl::OkStatus()
                : absl::InvalidArgumentError("--secrets-of is for the profiles setup and mover");
   }
-  MW_ASSIGN_OR_RETURN(options.permissions.secrets, FindSecrets(arguments));
+  MW_ASSIGN_OR_RETURN(options.permissions.secrets, FindSecrets(arguments, issuer));
   if (options.permissions.secrets == SpaceSecrets()) {
     err << "warning: no credential with the space's secret tokens beside the issuer, so this one has the "
            "rights of "
@@ -149,7 +162,7 @@ absl::Status AddSecrets(const MintArguments& arguments, MintOptions& options, st
 absl::Status Mint(const MintArguments& arguments, std::ostream& out, std::ostream& err) {
   MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Load(arguments.issuer));
   MW_ASSIGN_OR_RETURN(MintOptions options, OptionsOf(arguments, issuer));
-  MW_RETURN_IF_ERROR(AddSecrets(arguments, options, err));
+  MW_RETURN_IF_ERROR(AddSecrets(arguments, issuer, options, err));
   const std::string space = options.permissions.space;
   const Profile profile = options.profile;
   MW_ASSIGN_OR_RETURN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
