@@ -15,6 +15,7 @@
 #include "base/status_matchers.h"
 #include "proto/identity/creds.h"
 #include "tests/support/mesh.h"
+#include "tests/support/meshwarden_command.h"
 
 namespace meshwarden::testing {
 namespace {
@@ -32,15 +33,7 @@ class CliTest : public ::testing::Test {
  protected:
   void SetUp() override { MW_ASSERT_OK_AND_ASSIGN(mesh_, Mesh::Start(kPolicy)); }
 
-  Finished Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), Runfile("manager/meshwarden"));
-    ProcessOptions options;
-    options.argv = std::move(arguments);
-    options.environment = {{"MESHWARDEN_SERVER", mesh_->url()}};
-    absl::StatusOr<Finished> finished = RunProgram(options, kPatience);
-    EXPECT_THAT(finished, IsOk());
-    return *std::move(finished);
-  }
+  Finished Run(std::vector<std::string> arguments) { return RunMeshwarden(*mesh_, std::move(arguments)); }
   Finished Provision(const std::string& out, const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"provision", "bob",
                                           "--policy",  mesh_->directory() + "/policy.yaml",

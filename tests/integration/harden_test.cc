@@ -13,6 +13,7 @@
 #include "endpoint/space/api_guard.h"
 #include "proto/names.h"
 #include "tests/support/mesh.h"
+#include "tests/support/meshwarden_command.h"
 
 namespace meshwarden::testing {
 namespace {
@@ -34,15 +35,7 @@ class HardenTest : public ::testing::Test {
  protected:
   void Begin(Mesh::Made made) { MW_ASSERT_OK_AND_ASSIGN(mesh_, Mesh::Start(kPolicy, made)); }
 
-  Finished Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), Runfile("manager/meshwarden"));
-    ProcessOptions options;
-    options.argv = std::move(arguments);
-    options.environment = {{"MESHWARDEN_SERVER", mesh_->url()}};
-    absl::StatusOr<Finished> finished = RunProgram(options, kPatience);
-    EXPECT_THAT(finished, IsOk());
-    return *std::move(finished);
-  }
+  Finished Run(std::vector<std::string> arguments) { return RunMeshwarden(*mesh_, std::move(arguments)); }
   Finished Harden(const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"space", "harden", "--dir", mesh_->directory() + "/space"};
     arguments.insert(arguments.end(), more.begin(), more.end());

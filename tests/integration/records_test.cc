@@ -20,6 +20,7 @@
 #include "provisioning/record_bucket.h"
 #include "provisioning/record_keys.h"
 #include "tests/support/mesh.h"
+#include "tests/support/meshwarden_command.h"
 
 namespace meshwarden::testing {
 namespace {
@@ -70,15 +71,7 @@ class RecordsTest : public ::testing::Test {
     MW_ASSERT_OK_AND_ASSIGN(manager_, mesh_->StartManager());
   }
 
-  Finished Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), Runfile("manager/meshwarden"));
-    ProcessOptions options;
-    options.argv = std::move(arguments);
-    options.environment = {{"MESHWARDEN_SERVER", mesh_->url()}};
-    absl::StatusOr<Finished> finished = RunProgram(options, kPatience);
-    EXPECT_THAT(finished, IsOk());
-    return *std::move(finished);
-  }
+  Finished Run(std::vector<std::string> arguments) { return RunMeshwarden(*mesh_, std::move(arguments)); }
   Finished RunSetup() { return Run({"space", "setup", "--creds", mesh_->PathOf("creds/setup.creds")}); }
   Finished RunProvision(const std::string& out) {
     return Run({"provision", "victim", "--policy", mesh_->directory() + "/policy.yaml", "--issuer",
