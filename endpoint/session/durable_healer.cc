@@ -48,6 +48,7 @@ void DurableHealer::Begin(const ConsumerInfo& info) {
   // Nothing is on its way. That something is missing after a connection was lost is no news.
   if (info.num_ack_pending <= in_hand_->CountAbove(info.ack_floor_stream_seq)) return;
   Suspect(now);
+  asked_for_more_ = std::exchange(suspect_more_, false);
   TakeInfo(info, now);
   unreported_ = 0;
 }
@@ -117,8 +118,11 @@ void DurableHealer::Check(TimePoint now) {
   {
     MutexLock lock(mutex_);
     ask = suspected_ && !asking_ && now >= ask_due_;
-    if (ask) asked_at_ = now;
-    asking_ = asking_ || ask;
+    if (ask) {
+      asking_ = true;
+      asked_at_ = now;
+      asked_for_more_ = std::exchange(suspect_more_, false);
+    }
     if (suspected_ && giving_ && now >= give_due_) back = NextToGiveBack(now);
     deliveries = picture_.deliveries;
   }
@@ -179,6 +183,7 @@ void DurableHealer::Take(const absl::StatusOr<ConsumerInfo>& info) {
   if (info.ok()) return TakeInfo(*info, now);
   // Of one that is gone nothing is to be had; that it is gone is somebody else's to find out.
   if (absl::IsNotFound(info.status())) return End();
+  suspect_more_ = suspect_more_ || asked_for_more_;
   ask_due_ = now + kSlowly;
 }
 
@@ -186,8 +191,8 @@ void DurableHealer::TakeInfo(const ConsumerInfo& info, TimePoint now) {
   picture_ = {.ack_floor = info.ack_floor_stream_seq,
               .deliveries = info.delivered_consumer_seq,
               .foreign_pulls = info.num_waiting - std::min(info.num_waiting, kOwnPulls)};
-  if (std::exchange(blind_, false)) deliveries_ = info.delivered_consumer_seq;
-  if (std::exchange(suspect_more_, false)) {
+  if (std::exchange(asked_for_more_, false)) {
+    if (std::exchange(blind_, false)) deliveries_ = info.delivered_consumer_seq;
     suspect_until_ = std::max(stream_seq_, info.delivered_stream_seq);
   }
   const std::uint64_t in_hand = in_hand_->CountAbove(info.ack_floor_stream_seq);
@@ -197,7 +202,8 @@ void DurableHealer::TakeInfo(const ConsumerInfo& info, TimePoint now) {
       info.delivered_consumer_seq - std::min(info.delivered_consumer_seq, deliveries_);
   // With much on its way the numbers never meet; but where all is acknowledged nothing is missing.
   const bool settled = info.ack_floor_stream_seq >= suspect_until_;
-  if ((missing == 0 && coming == 0) || settled || now - progress_at_ > kLastPatience) return End();
+  const bool healed = (missing == 0 && coming == 0) || settled;
+  if (!suspect_more_ && (healed || now - progress_at_ > kLastPatience)) return End();
   if (giving_ && now - giving_since_ < kGiveFor && missing > 0) return GoOn(missing, now);
   giving_ = false;
   if (missing > coming) {
@@ -234,8 +240,8 @@ void DurableHealer::Report(TimePoint now) {
   }
   options_.on_error(absl::AbortedError(fmt::format(
       "{} messages of the durable {} of {} were delivered and did not come here: somebody else pulls from "
-      "it, "
-      "or another process runs under this id; they are given back to the broker, which delivers them again",
+      "it, or another process runs under this id; they are given back to the broker, which delivers them "
+      "again",
       count, options_.consumer, options_.stream)));
 }
 

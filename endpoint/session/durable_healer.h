@@ -93,8 +93,9 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   // Nothing above this sequence of the stream; as far as the broker had got when it answered the first
   // question after the latest reason to suspect something.
   std::uint64_t suspect_until_ MW_GUARDED_BY(mutex_) = 0;
-  bool suspect_more_ MW_GUARDED_BY(mutex_) = false;  // there is a reason since
-  bool blind_ MW_GUARDED_BY(mutex_) = false;         // the broker's next answer is all there is to go by
+  bool suspect_more_ MW_GUARDED_BY(mutex_) = false;    // there is a reason since
+  bool asked_for_more_ MW_GUARDED_BY(mutex_) = false;  // the answer that is awaited was asked for after it
+  bool blind_ MW_GUARDED_BY(mutex_) = false;           // the broker's next answer is all there is to go by
   bool asking_ MW_GUARDED_BY(mutex_) = false;
   TimePoint asked_at_ MW_GUARDED_BY(mutex_);
   TimePoint ask_due_ MW_GUARDED_BY(mutex_);
