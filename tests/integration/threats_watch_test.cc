@@ -18,10 +18,9 @@
 #include "endpoint/space/privileged.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
-#include "proto/registry.h"
 #include "proto/subject.h"
 #include "provisioning/mint.h"
-#include "tests/endpoint/space.h"
+#include "tests/integration/watch_fixture.h"
 
 namespace meshwarden::testing {
 namespace {
@@ -42,62 +41,13 @@ constexpr char kForgedSubject[] = "$JS.API.STREAM.FORGED.CHAT_main";
 constexpr char kAccused[] = "an agent has the broker move others' durables";
 constexpr char kTakenAway[] = "was taken away with the pulls on it, and made anew";
 
-class WatchThreats : public ::testing::Test {
+class WatchThreats : public WatchFixture {
  protected:
-  void SetUp() override {
-    MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
-    MW_ASSERT_OK_AND_ASSIGN(mallory_, mesh().Provision("ada"));
-  }
-  void TearDown() override {
-    if (HasFailure() && manager_ != nullptr) ADD_FAILURE() << "the manager printed:\n" << manager_->Output();
-  }
-  void Watch() { MW_ASSERT_OK_AND_ASSIGN(manager_, mesh().StartWatchingManager()); }
-  bool Logs(const std::string& line, milliseconds within = kPatience) {
-    return manager_->WaitForOutput(line, within).ok();
-  }
-
-  // One whose policy is another, or whose flags.
-  void WatchWith(const std::vector<std::string>& flags) {
-    std::vector<std::string> arguments = {"--watcher-credentials", mesh().PathOf("creds/watcher.creds")};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    MW_ASSERT_OK_AND_ASSIGN(manager_, mesh().LaunchManager(arguments));
-    ASSERT_TRUE(Logs("ready"));
-  }
   void WatchUnder(const std::string& agents) {
     const std::string path = mesh().directory() + "/other.yaml";
     ASSERT_THAT(WriteFile(path, "version: 1\nspace: main\nagents:\n" + agents, {}), IsOk());
     WatchWith({"--policy", path});
     ASSERT_TRUE(Logs("the places of all durables are known"));
-  }
-
-  Mesh& mesh() { return space_->mesh(); }
-  JetStreamApi& api() { return space_->root_api(); }
-  // From 2.14 on a durable's place can be moved; on older servers nobody can.
-  bool places_move() { return mesh().root().server_version().rfind("2.10.", 0) != 0; }
-
-  // Mallory pulls one message of its own durable, the one given or none, and has the answer sent to `target`.
-  void Aim(const std::string& target, std::string_view message = "") {
-    // What has just been stored may not have been counted for the durable yet, so that one waits for it.
-    std::string pull = R"({"batch":1,"no_wait":true})";
-    if (!message.empty()) {
-      pull = R"({"batch":1,"expires":20000000000})";
-      const std::string own = *ChatSubject("main", mallory_.id, channel_);
-      ASSERT_THAT(mallory_.connection->Request(own, message, kPatience), IsOk());
-    }
-    ASSERT_THAT(mallory_.connection->PublishRequest(
-                    "$JS.API.CONSUMER.MSG.NEXT.CHAT_main." + ChatDurable(mallory_.id), target, pull),
-                IsOk());
-    ASSERT_THAT(mallory_.connection->Flush(kPatience), IsOk());
-  }
-  // Mallory has read all that waits for it, so that its next pull brings what is aimed.
-  void Drain() { ASSERT_THAT(Receive(mallory_, "CHAT_main", ChatDurable(mallory_.id)), IsOk()); }
-  void AimDeletionOf(const std::string& id) {
-    ASSERT_NO_FATAL_FAILURE(Drain());
-    Aim("$JS.API.CONSUMER.DELETE.CHAT_main." + ChatDurable(id));
-  }
-  void AimMoveOf(const std::string& id) {
-    ASSERT_NO_FATAL_FAILURE(Drain());
-    Aim("$JS.API.CONSUMER.RESET.DM_main." + DmDurable(id), R"({"seq":1000})");
   }
   void AimPullsAt(const std::string& stream, const std::string& durable, std::uint64_t count) {
     ASSERT_NO_FATAL_FAILURE(Drain());
@@ -109,27 +59,19 @@ class WatchThreats : public ::testing::Test {
     const absl::StatusOr<ConsumerInfo> info = api().GetConsumer(stream, durable);
     return info.ok() ? info->num_waiting : 0;
   }
-
-  // What the registry says of a channel; nothing readable: "damaged".
-  std::string RegistryEntry(const std::string& channel) {
-    const absl::StatusOr<StoredMessage> stored =
-        api().LastMessage("KV_cotal_channels_main", "$KV.cotal_channels_main." + channel);
-    return stored.ok() && DecodeChannelConfig(stored->payload).ok() ? stored->payload : "damaged";
+  // Has its durable deleted, and waits until there is another one that reads `channels`.
+  void ExpectMadeAnew(const std::string& id, const std::vector<std::string>& channels) {
+    MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo before, Chat(id));
+    ASSERT_NO_FATAL_FAILURE(AimDeletionOf(id));
+    ASSERT_TRUE(Eventually([&] {
+      const absl::StatusOr<ConsumerInfo> now = Chat(id);
+      return now.ok() && now->created != before.created;
+    }));
+    EXPECT_THAT(mesh().FiltersOf(id), IsOkAndHolds(FiltersFor(channels)));
   }
-  void Describe(const std::string& channel, const std::string& description) {
-    ChannelConfig config;
-    config.description = description;
-    ASSERT_THAT(Privileged(api(), "main").SetChannelConfig(channel, config), IsOk());
-  }
-  // An answer without a body under the entry's key, and one with a body that is none.
-  void AimJunkAtEntry(const std::string& channel) {
-    const std::string key = "$KV.cotal_channels_main." + channel;
-    const std::uint64_t before = api().GetStream("KV_cotal_channels_main")->last_seq;
-    ASSERT_NO_FATAL_FAILURE(Drain());
-    Aim(key);
-    ASSERT_NO_FATAL_FAILURE(Aim(key, "no entry"));
-    ASSERT_TRUE(
-        Eventually([&] { return api().GetStream("KV_cotal_channels_main")->last_seq >= before + 2; }));
+  void Write(const std::string& id, std::string_view text) {
+    ASSERT_THAT(mallory_.connection->Request(UnicastSubject("main", id, mallory_.id), text, kPatience),
+                IsOk());
   }
 
   // Mallory goes on under an identity with an agent's credential and durable, and without a record.
@@ -148,37 +90,6 @@ class WatchThreats : public ::testing::Test {
     ASSERT_THAT(Privileged(api(), "main").ProvisionChatDurable(mallory_.id, General()), IsOk());
   }
   static std::vector<std::string> General() { return {"general"}; }
-
-  absl::StatusOr<ConsumerInfo> Chat(const std::string& id) {
-    return api().GetConsumer("CHAT_main", ChatDurable(id));
-  }
-  bool IsGone(const std::string& id) { return HasJsError(Chat(id).status(), JsError::kConsumerNotFound); }
-  // Has its durable deleted, and waits until there is another one that reads `channels`.
-  void ExpectMadeAnew(const std::string& id, const std::vector<std::string>& channels) {
-    MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo before, Chat(id));
-    ASSERT_NO_FATAL_FAILURE(AimDeletionOf(id));
-    ASSERT_TRUE(Eventually([&] {
-      const absl::StatusOr<ConsumerInfo> now = Chat(id);
-      return now.ok() && now->created != before.created;
-    }));
-    EXPECT_THAT(mesh().FiltersOf(id), IsOkAndHolds(FiltersFor(channels)));
-  }
-  static std::vector<std::string> Payloads(const absl::StatusOr<std::vector<NatsMessage>>& messages) {
-    std::vector<std::string> payloads;
-    if (messages.ok()) {
-      for (const NatsMessage& message : *messages) payloads.push_back(message.payload);
-    }
-    return payloads;
-  }
-  void Write(const std::string& id, std::string_view text) {
-    ASSERT_THAT(mallory_.connection->Request(UnicastSubject("main", id, mallory_.id), text, kPatience),
-                IsOk());
-  }
-
-  std::unique_ptr<TestSpace> space_;
-  TestAgent mallory_;
-  std::string channel_ = "general";  // in which it writes what it aims
-  std::unique_ptr<Process> manager_;
 };
 
 TEST_F(WatchThreats, T23_ADeletedChatDurableIsMadeAnewWithinASecond) {
@@ -449,39 +360,6 @@ TEST_F(WatchThreats, T24_MorePullsThanAReaderMakesAreToldAndACrowdIsRemoved) {
 }
 
 // What whoever steals it gets: to hear who uses the API, and nothing more.
-TEST_F(WatchThreats, T25_ARegistryEntryThatWasReplacedIsPutBack) {
-  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
-  ASSERT_NO_FATAL_FAILURE(Watch());
-  // One that is set while the manager runs is known to it too.
-  ASSERT_NO_FATAL_FAILURE(Describe("ops", "for some"));
-  const std::string general = RegistryEntry("general");
-  const std::string ops = RegistryEntry("ops");
-  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
-  EXPECT_TRUE(Eventually([&] { return RegistryEntry("general") == general; }));
-  EXPECT_TRUE(
-      Logs("an entry of the channel registry was replaced by what is none; put back channel=general"));
-  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("ops"));
-  EXPECT_TRUE(Eventually([&] { return RegistryEntry("ops") == ops; }));
-}
-
-TEST_F(WatchThreats, T25_AnEntryThatWasTakenOutStaysOut) {
-  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
-  ASSERT_NO_FATAL_FAILURE(Describe("ops", "for some"));
-  ASSERT_NO_FATAL_FAILURE(Watch());
-  ASSERT_THAT(Privileged(api(), "main").RemoveChannelConfig("ops"), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
-  EXPECT_TRUE(Eventually([&] { return RegistryEntry("general") != "damaged"; }));
-  EXPECT_EQ(RegistryEntry("ops"), "damaged");
-  EXPECT_THAT(manager_->Output(), Not(HasSubstr("channel=ops")));
-}
-
-TEST_F(WatchThreats, T25_Control_WithoutAWatcherItStaysReplaced) {
-  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
-  MW_ASSERT_OK_AND_ASSIGN(manager_, mesh().StartManager());
-  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
-  EXPECT_FALSE(Eventually([&] { return RegistryEntry("general") != "damaged"; }, milliseconds(3000)));
-}
-
 TEST_F(WatchThreats, T17_AWatchersCredentialSaysNothingAndHearsNoMessage) {
   MW_ASSERT_OK_AND_ASSIGN(const auto watcher, mesh().ConnectAs("watcher"));
   Collector<std::string> heard;

@@ -1,0 +1,80 @@
+// What an agent does to the channel registry by the answers that it aims, and what a watching manager makes
+// of it: row T25 of the threat model. With its control case.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "base/status_matchers.h"
+#include "endpoint/space/privileged.h"
+#include "proto/registry.h"
+#include "tests/integration/watch_fixture.h"
+
+namespace meshwarden::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RegistryThreats : public WatchFixture {
+ protected:
+  // What the registry says of a channel; nothing readable: "damaged".
+  std::string RegistryEntry(const std::string& channel) {
+    const absl::StatusOr<StoredMessage> stored =
+        api().LastMessage("KV_cotal_channels_main", "$KV.cotal_channels_main." + channel);
+    return stored.ok() && DecodeChannelConfig(stored->payload).ok() ? stored->payload : "damaged";
+  }
+  void Describe(const std::string& channel, const std::string& description) {
+    ChannelConfig config;
+    config.description = description;
+    ASSERT_THAT(Privileged(api(), "main").SetChannelConfig(channel, config), IsOk());
+  }
+  // An answer without a body under the entry's key, and one with a body that is none.
+  void AimJunkAtEntry(const std::string& channel) {
+    const std::string key = "$KV.cotal_channels_main." + channel;
+    const std::uint64_t before = api().GetStream("KV_cotal_channels_main")->last_seq;
+    ASSERT_NO_FATAL_FAILURE(Drain());
+    Aim(key);
+    ASSERT_NO_FATAL_FAILURE(Aim(key, "no entry"));
+    ASSERT_TRUE(
+        Eventually([&] { return api().GetStream("KV_cotal_channels_main")->last_seq >= before + 2; }));
+  }
+};
+
+TEST_F(RegistryThreats, T25_ARegistryEntryThatWasReplacedIsPutBack) {
+  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  // One that is set while the manager runs is known to it too.
+  ASSERT_NO_FATAL_FAILURE(Describe("ops", "for some"));
+  const std::string general = RegistryEntry("general");
+  const std::string ops = RegistryEntry("ops");
+  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
+  EXPECT_TRUE(Eventually([&] { return RegistryEntry("general") == general; }));
+  EXPECT_TRUE(
+      Logs("an entry of the channel registry was replaced by what is none; put back channel=general"));
+  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("ops"));
+  EXPECT_TRUE(Eventually([&] { return RegistryEntry("ops") == ops; }));
+}
+
+TEST_F(RegistryThreats, T25_AnEntryThatWasTakenOutStaysOut) {
+  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
+  ASSERT_NO_FATAL_FAILURE(Describe("ops", "for some"));
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  ASSERT_THAT(Privileged(api(), "main").RemoveChannelConfig("ops"), IsOk());
+  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
+  EXPECT_TRUE(Eventually([&] { return RegistryEntry("general") != "damaged"; }));
+  EXPECT_EQ(RegistryEntry("ops"), "damaged");
+  EXPECT_THAT(manager_->Output(), Not(HasSubstr("channel=ops")));
+}
+
+TEST_F(RegistryThreats, T25_Control_WithoutAWatcherItStaysReplaced) {
+  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
+  MW_ASSERT_OK_AND_ASSIGN(manager_, mesh().StartManager());
+  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("general"));
+  EXPECT_FALSE(Eventually([&] { return RegistryEntry("general") != "damaged"; }, milliseconds(3000)));
+}
+
+}  // namespace
+}  // namespace meshwarden::testing
