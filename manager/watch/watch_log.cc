@@ -1,7 +1,5 @@
 #include "manager/watch/watch_log.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -11,7 +9,7 @@ namespace meshwarden {
 
 void WatchLog::Tell(Line line) {
   const std::optional<std::uint64_t> held_back =
-      limit_.Admit(fmt::format("{} {}", line.message, line.of), std::chrono::steady_clock::now());
+      limit_.Admit(line.message, line.of, std::chrono::steady_clock::now());
   if (!held_back.has_value()) return;
   if (*held_back > 0) line.fields.push_back({"again", static_cast<std::int64_t>(*held_back)});
   log_.Write(line.level, line.message, line.fields);

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/status_matchers.h"
 #include "endpoint/space/privileged.h"
@@ -17,6 +19,14 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+constexpr char kNoCopy[] = "is unreadable, and no copy of it is known";
+
+std::size_t CountIn(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
 
 class RegistryThreats : public WatchFixture {
  protected:
@@ -67,6 +77,20 @@ TEST_F(RegistryThreats, T25_AnEntryThatWasTakenOutStaysOut) {
   EXPECT_TRUE(Eventually([&] { return RegistryEntry("general") != "damaged"; }));
   EXPECT_EQ(RegistryEntry("ops"), "damaged");
   EXPECT_THAT(manager_->Output(), Not(HasSubstr("channel=ops")));
+}
+
+// Keys are an agent's choice, so that each of them as a thing of its own would let it fill the log, and what
+// the log takes down to be told apart.
+TEST_F(RegistryThreats, T25_JunkUnderManyKeysIsOneLine) {
+  ASSERT_NO_FATAL_FAILURE(Describe("zone", "for all"));
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  ASSERT_NO_FATAL_FAILURE(Drain());
+  for (const std::string key : {"a1", "a2", "a3"}) Aim("$KV.cotal_channels_main." + key);
+  ASSERT_TRUE(Logs(kNoCopy));
+  // Control: what comes later is read after them, and told.
+  ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("zone"));
+  ASSERT_TRUE(Logs("put back channel=zone"));
+  EXPECT_EQ(CountIn(manager_->Output(), kNoCopy), 1u) << manager_->Output();
 }
 
 TEST_F(RegistryThreats, T25_Control_WithoutAWatcherItStaysReplaced) {
