@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,6 @@ using std::chrono::steady_clock;
 
 // While one is taken away, nobody else of this process is to make it.
 constexpr std::chrono::seconds kTakingAway{30};
-constexpr std::size_t kMaxAttributions = 256;
 constexpr std::string_view kNobody = "not known";
 
 bool IsBrokerAway(const absl::Status& status) {
@@ -44,9 +44,7 @@ ChatRestorer::Gone& ChatRestorer::NoteGoneAt(const std::string& id, Time due) {
 void ChatRestorer::NoteGone(const std::string& id) { NoteGoneAt(id, steady_clock::now() + delay_.Next()); }
 
 void ChatRestorer::NoteDeletedBy(const std::string& id, std::string_view user) {
-  // Anybody's attempts are told of, also those that fail.
-  if (deleted_by_.size() >= kMaxAttributions) deleted_by_.clear();
-  deleted_by_.insert_or_assign(id, std::string(user));
+  deleted_by_.Note(id, user, steady_clock::now());
 }
 
 ChatRestorer::Time ChatRestorer::next_due() const {
@@ -100,15 +98,13 @@ void ChatRestorer::TellMade(const std::string& id, const Gone& gone, const Watch
                      .fields = fields});
     return;
   }
-  const auto deleted_by = deleted_by_.find(id);
-  if (deleted_by != deleted_by_.end()) {
-    fields.push_back({"by", deleted_by->second.empty() ? kNobody : std::string_view(deleted_by->second)});
-  }
+  const std::optional<std::string> by = deleted_by_.UserOf(id, steady_clock::now());
+  if (by.has_value()) fields.push_back({"by", by->empty() ? kNobody : std::string_view(*by)});
   parts_.log.Tell({.level = LogLevel::kError,
                    .message = "an agent's chat durable was deleted by somebody else, and made anew",
                    .of = id,
                    .fields = std::move(fields)});
-  deleted_by_.erase(id);
+  deleted_by_.Forget(id);
 }
 
 // True if it is not to be made.

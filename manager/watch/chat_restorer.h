@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "manager/watch/deletion_notes.h"
 #include "manager/watch/durable_places.h"
 #include "manager/watch/watch_log.h"
 #include "manager/watch/watch_options.h"
@@ -65,8 +66,8 @@ class ChatRestorer {
   const WatchOptions options_;
   const std::string stream_;
   RepairDelay delay_;
-  std::map<std::string, Gone> gone_;               // by id
-  std::map<std::string, std::string> deleted_by_;  // of late, by id
+  std::map<std::string, Gone> gone_;  // by id
+  DeletionNotes deleted_by_;
   std::map<std::string, Time> taken_away_at_;
 };
 

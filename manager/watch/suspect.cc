@@ -23,6 +23,13 @@ std::optional<std::string> AgentOfDurable(std::string_view name) {
   return own ? std::optional<std::string>(id) : std::nullopt;
 }
 
+std::optional<std::string> AgentOfChatDurable(std::string_view name) {
+  std::optional<std::string> id = AgentOfDurable(name);
+  // Its history reader is named after it, too, and comes and goes by its own hand.
+  if (id.has_value() && name != ChatDurable(*id)) return std::nullopt;
+  return id;
+}
+
 std::optional<Suspect> SuspectOf(std::string_view space, std::string_view reply) {
   std::optional<AckSubject> ack = ParseAckSubject(reply);
   if (!ack.has_value()) return std::nullopt;

@@ -10,6 +10,9 @@ namespace meshwarden {
 // The agent whose own durable is called `name` (chat, history reader or direct messages), if it is one's.
 std::optional<std::string> AgentOfDurable(std::string_view name);
 
+// The agent whose chat durable is called `name`, if it is one's.
+std::optional<std::string> AgentOfChatDurable(std::string_view name);
+
 // The broker names the durable that a message was delivered by in its reply, and lets no client write such a
 // reply. Whether the id is of an agent is for its record to say.
 struct Suspect {

@@ -68,5 +68,12 @@ TEST(AgentOfDurable, IsTheIdBehindTheKind) {
   EXPECT_EQ(AgentOfDurable(""), std::nullopt);
 }
 
+TEST(AgentOfChatDurable, IsNotTheOneOfAHistoryReader) {
+  EXPECT_EQ(AgentOfChatDurable(ChatDurable(kId)), kId);
+  EXPECT_EQ(AgentOfChatDurable(ChatHistoryConsumer(kId)), std::nullopt);
+  EXPECT_EQ(AgentOfChatDurable(DmDurable(kId)), std::nullopt);
+  EXPECT_EQ(AgentOfChatDurable(""), std::nullopt);
+}
+
 }  // namespace
 }  // namespace meshwarden

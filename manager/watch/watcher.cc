@@ -91,7 +91,7 @@ void Watcher::Heed(const ApiUse& use) {
   }
   const std::string prefix = "$JS.API.CONSUMER.DELETE." + ChatStream(space_) + ".";
   if (!use.subject.starts_with(prefix)) return;
-  if (const std::optional<std::string> id = AgentOfDurable(use.subject.substr(prefix.size()))) {
+  if (const std::optional<std::string> id = AgentOfChatDurable(use.subject.substr(prefix.size()))) {
     restorer_->NoteDeletedBy(*id, use.user);
   }
 }
