@@ -67,6 +67,17 @@ Json EncodeReplay(const Record& record) {
   return object;
 }
 
+bool AreBrokerFields(const Json& fields) {
+  const auto type = fields.find("type");
+  if (type != fields.end() && type->is_string()) {
+    return type->get_ref<const std::string&>().starts_with("io.nats.");
+  }
+  // An error stands beside these as well, or alone.
+  const auto error = fields.find("error");
+  const bool is_error = error != fields.end() && error->is_object() && error->contains("err_code");
+  return is_error || (fields.contains("stream") && fields.contains("seq"));
+}
+
 }  // namespace
 
 absl::StatusOr<ReplayWindow> ReplayWindow::Parse(std::string_view text) {
@@ -107,6 +118,16 @@ std::string EncodeChannelDefaults(const ChannelDefaults& defaults) {
   Json object = EncodeReplay(defaults);
   AppendUnknownFields(defaults.unknown, object);
   return DumpJson(object);
+}
+
+bool IsBrokerAnswer(const ChannelConfig& config) {
+  const bool says_something =
+      config.replay || config.replay_window || config.description || config.instructions;
+  return !says_something && AreBrokerFields(config.unknown);
+}
+
+bool IsBrokerAnswer(const ChannelDefaults& defaults) {
+  return !defaults.replay && !defaults.replay_window && AreBrokerFields(defaults.unknown);
 }
 
 bool EffectiveReplay(const ChannelConfig& config, const ChannelDefaults& defaults) {

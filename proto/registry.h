@@ -71,6 +71,11 @@ std::string EncodeChannelConfig(const ChannelConfig& config);
 absl::StatusOr<ChannelDefaults> DecodeChannelDefaults(std::string_view payload);
 std::string EncodeChannelDefaults(const ChannelDefaults& defaults);
 
+// Whether a record is nothing but what a broker answers to a publish or to a request of its API, stored by
+// somebody's reply subject. It decodes as any object does, and says nothing of a channel.
+bool IsBrokerAnswer(const ChannelConfig& config);
+bool IsBrokerAnswer(const ChannelDefaults& defaults);
+
 // Whether a newcomer to the channel hears its history: what the channel says, else the defaults, else yes.
 bool EffectiveReplay(const ChannelConfig& config, const ChannelDefaults& defaults);
 // How far back: what the channel says, else the defaults, else nothing, which is as far as there is.

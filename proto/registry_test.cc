@@ -95,5 +95,31 @@ TEST(RegistryTest, WindowFallsBackToDefaultsAndThenToNone) {
   EXPECT_EQ(EffectiveReplayWindow(Config("{}"), Defaults("{}")), std::nullopt);
 }
 
+TEST(RegistryTest, WhatABrokerAnswersIsTold) {
+  for (const char* answer :
+       {R"({"stream":"CHAT_main","seq":5})",
+        R"({"stream":"CHAT_main","domain":"d","seq":5,"duplicate":true})",
+        R"({"error":{"code":400,"err_code":10071,"description":"no"},"stream":"CHAT_main","seq":0})",
+        R"({"error":{"code":400,"err_code":10071}})",
+        R"({"type":"io.nats.jetstream.api.v1.consumer_info_response","name":"x","config":{}})"}) {
+    EXPECT_TRUE(IsBrokerAnswer(Config(answer))) << answer;
+    EXPECT_TRUE(IsBrokerAnswer(Defaults(answer))) << answer;
+  }
+}
+
+TEST(RegistryTest, ARecordIsNoAnswerWhateverFieldsItHasBesides) {
+  for (const char* record :
+       {"{}", R"({"stream":"x"})", R"({"seq":1})", R"({"type":"team"})", R"({"error":"x"})",
+        R"({"stream":"x","seq":1,"replay":true})", R"({"stream":"x","seq":1,"replayWindow":"1h"})"}) {
+    EXPECT_FALSE(IsBrokerAnswer(Config(record))) << record;
+    EXPECT_FALSE(IsBrokerAnswer(Defaults(record))) << record;
+  }
+  for (const char* field : {"description", "instructions"}) {
+    const std::string record = R"({"stream":"x","seq":1,")" + std::string(field) + R"(":"y"})";
+    EXPECT_FALSE(IsBrokerAnswer(Config(record))) << record;
+    EXPECT_TRUE(IsBrokerAnswer(Defaults(record))) << record;
+  }
+}
+
 }  // namespace
 }  // namespace meshwarden

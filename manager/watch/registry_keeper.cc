@@ -21,8 +21,15 @@ bool IsEntry(std::string_view key) {
   return channel.ok() && channel->is_concrete();
 }
 
+// What can be told from an entry is none.
+template <typename Record>
+bool IsRecord(const absl::StatusOr<Record>& record) {
+  return record.ok() && !IsBrokerAnswer(*record);
+}
+
 bool IsReadable(std::string_view key, std::string_view value) {
-  return key == kChannelDefaultsKey ? DecodeChannelDefaults(value).ok() : DecodeChannelConfig(value).ok();
+  return key == kChannelDefaultsKey ? IsRecord(DecodeChannelDefaults(value))
+                                    : IsRecord(DecodeChannelConfig(value));
 }
 
 }  // namespace

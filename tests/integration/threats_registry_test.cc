@@ -5,12 +5,16 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/status_matchers.h"
 #include "endpoint/space/privileged.h"
+#include "proto/names.h"
 #include "proto/registry.h"
+#include "proto/subject.h"
 #include "tests/integration/watch_fixture.h"
 
 namespace meshwarden::testing {
@@ -41,15 +45,28 @@ class RegistryThreats : public WatchFixture {
     config.description = description;
     ASSERT_THAT(Privileged(api(), "main").SetChannelConfig(channel, config), IsOk());
   }
-  // An answer without a body under the entry's key, and one with a body that is none.
+  static std::string KeyOf(const std::string& channel) { return "$KV.cotal_channels_main." + channel; }
+  // Does something that stores one message under the entry of `channel`, and waits until it is there.
+  void Store(const std::string& channel, const std::function<void()>& something) {
+    const std::uint64_t before = LastSeqOf(channel);
+    ASSERT_NO_FATAL_FAILURE(something());
+    ASSERT_TRUE(Eventually([&] { return LastSeqOf(channel) > before; }));
+  }
+  std::uint64_t LastSeqOf(const std::string& channel) {
+    const absl::StatusOr<StoredMessage> stored = api().LastMessage("KV_cotal_channels_main", KeyOf(channel));
+    return stored.ok() ? stored->seq : 0;
+  }
+  // An answer without a body.
   void AimJunkAtEntry(const std::string& channel) {
-    const std::string key = "$KV.cotal_channels_main." + channel;
-    const std::uint64_t before = api().GetStream("KV_cotal_channels_main")->last_seq;
     ASSERT_NO_FATAL_FAILURE(Drain());
-    Aim(key);
-    ASSERT_NO_FATAL_FAILURE(Aim(key, "no entry"));
-    ASSERT_TRUE(
-        Eventually([&] { return api().GetStream("KV_cotal_channels_main")->last_seq >= before + 2; }));
+    ASSERT_NO_FATAL_FAILURE(Store(channel, [&] { Aim(KeyOf(channel)); }));
+  }
+  // What `mallory` asks on `subject` is answered there.
+  void AimAnswerAtEntry(const std::string& channel, const std::string& subject, std::string_view body) {
+    ASSERT_NO_FATAL_FAILURE(Store(channel, [&] {
+      ASSERT_THAT(mallory_.connection->PublishRequest(subject, KeyOf(channel), body), IsOk());
+      ASSERT_THAT(mallory_.connection->Flush(kPatience), IsOk());
+    }));
   }
 };
 
@@ -66,6 +83,22 @@ TEST_F(RegistryThreats, T25_ARegistryEntryThatWasReplacedIsPutBack) {
       Logs("an entry of the channel registry was replaced by what is none; put back channel=general"));
   ASSERT_NO_FATAL_FAILURE(AimJunkAtEntry("ops"));
   EXPECT_TRUE(Eventually([&] { return RegistryEntry("ops") == ops; }));
+}
+
+// An object like any other, and no entry.
+TEST_F(RegistryThreats, T25_AnAnswerOfTheBrokerIsNoEntry) {
+  ASSERT_NO_FATAL_FAILURE(Describe("general", "for all"));
+  ASSERT_NO_FATAL_FAILURE(Describe("ops", "for some"));
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  const std::string general = RegistryEntry("general");
+  const std::string ops = RegistryEntry("ops");
+  ASSERT_NO_FATAL_FAILURE(AimAnswerAtEntry("general", *ChatSubject("main", mallory_.id, "general"), "text"));
+  EXPECT_TRUE(Logs("put back channel=general"));
+  EXPECT_EQ(RegistryEntry("general"), general);
+  ASSERT_NO_FATAL_FAILURE(
+      AimAnswerAtEntry("ops", "$JS.API.CONSUMER.INFO.CHAT_main." + ChatDurable(mallory_.id), ""));
+  EXPECT_TRUE(Logs("put back channel=ops"));
+  EXPECT_EQ(RegistryEntry("ops"), ops);
 }
 
 TEST_F(RegistryThreats, T25_AnEntryThatWasTakenOutStaysOut) {
