@@ -71,7 +71,7 @@ bool ChatRestorer::Make(const std::string& id, Gone& gone) {
   const absl::StatusOr<WatchRepairs::Anew> anew = parts_.repairs.MakeAnew(
       {.space = parts_.space, .id = id, .known = parts_.places.Find(durable), .lost_at = gone.at});
   if (anew.ok()) {
-    static_cast<void>(parts_.places.Take(anew->durable, std::nullopt));
+    static_cast<void>(parts_.places.Take(anew->durable));
     TellMade(id, gone, *anew);
     return true;
   }
@@ -134,7 +134,7 @@ void ChatRestorer::TakeAway(const std::string& id, const std::function<void()>& 
   if (!before.ok()) return;
   taken_away_at_.emplace(id, now);
   // As it stands at this moment, so that its agent loses nothing.
-  static_cast<void>(parts_.places.Take(*before, std::nullopt));
+  static_cast<void>(parts_.places.Take(*before));
   NoteGoneAt(id, now).taken_away = true;
   gone_.at(id).due = now + kTakingAway;
   const absl::Status deleted = parts_.repairs.api().DeleteConsumer(stream_, durable);

@@ -23,19 +23,18 @@ KnownDurable WordOf(const ConsumerInfo& info) {
 
 // Deliveries are counted upwards, and anew from where somebody has moved the durable to. One that has never
 // delivered shows it by its position alone, which also goes on by itself.
-bool WasMoved(const KnownDurable& before, const KnownDurable& now, const DurablePlaces::Asked& asked) {
+bool WasMoved(const KnownDurable& before, const KnownDurable& now, const AskedMoves& asked) {
   if (before.created != now.created) return false;
   if (now.deliveries < before.deliveries) return true;
-  return before.deliveries == 0 && now.deliveries == 0 && asked.next_seq.has_value() &&
-         now.position != before.position && now.position + 1 == *asked.next_seq;
+  return before.deliveries == 0 && now.deliveries == 0 && now.position != before.position &&
+         asked.Include(now.position + 1);
 }
 
 }  // namespace
 
 void DurablePlaces::Begin() { ++look_; }
 
-std::optional<std::uint64_t> DurablePlaces::Take(const ConsumerInfo& info,
-                                                 const std::optional<Asked>& asked) {
+std::optional<std::uint64_t> DurablePlaces::Take(const ConsumerInfo& info, const AskedMoves& asked) {
   KnownDurable now = WordOf(info);
   const auto [found, is_new] = entries_.try_emplace(info.name);
   Entry& entry = found->second;
@@ -43,7 +42,7 @@ std::optional<std::uint64_t> DurablePlaces::Take(const ConsumerInfo& info,
   KnownDurable& before = entry.durable;
   if (!is_new) {
     const bool lost_messages = before.settled.has_value() && now.settled.value_or(0) > *before.settled;
-    if (asked.has_value() && lost_messages && WasMoved(before, now, *asked)) {
+    if (!asked.empty() && lost_messages && WasMoved(before, now, asked)) {
       before.waiting = now.waiting;
       return before.settled;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
+#include "manager/watch/asked_moves.h"
 
 namespace meshwarden {
 
@@ -32,12 +33,9 @@ class DurablePlaces {
 
   // Takes the broker's word, and returns the place that the durable had if somebody has moved it beyond what
   // is settled: the messages between would never come. What is known stays as it was then, until MovedTo says
-  // that it has its place again. `moved_to`: some durable of this stream was asked to move, to there if that
-  // is told.
-  struct Asked {
-    std::optional<std::uint64_t> next_seq;
-  };
-  std::optional<std::uint64_t> Take(const ConsumerInfo& info, const std::optional<Asked>& asked);
+  // that it has its place again. `asked`: some durables of this stream were asked to move; without that
+  // nothing is a move.
+  std::optional<std::uint64_t> Take(const ConsumerInfo& info, const AskedMoves& asked = {});
   // The durables that were known before the look and not listed by it. They stay known until Forget.
   std::vector<std::string> End();
 

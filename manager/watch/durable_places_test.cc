@@ -7,12 +7,20 @@
 #include <optional>
 #include <string>
 
+#include "manager/watch/asked_moves.h"
+
 namespace meshwarden {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using Asked = DurablePlaces::Asked;
+
+// One request to move, to there.
+AskedMoves Asked(std::uint64_t next_seq) {
+  AskedMoves asked;
+  asked.Add(next_seq, "", {});
+  return asked;
+}
 
 // What the broker says of the durable "d".
 struct Word {
@@ -35,15 +43,13 @@ ConsumerInfo Info(const Word& word, const std::string& name = "d") {
 
 class DurablePlacesTest : public ::testing::Test {
  protected:
-  std::optional<std::uint64_t> Take(const Word& word, const std::optional<Asked>& asked = std::nullopt) {
+  std::optional<std::uint64_t> Take(const Word& word, const AskedMoves& asked = {}) {
     return places_.Take(Info(word), asked);
   }
   std::optional<std::uint64_t> settled() { return places_.Find("d")->settled; }
 
   DurablePlaces places_;
 };
-
-constexpr Asked kAsked{.next_seq = 51};
 
 TEST_F(DurablePlacesTest, KnowsWhereADurableStands) {
   EXPECT_EQ(places_.Find("d"), nullptr);
@@ -74,20 +80,39 @@ TEST_F(DurablePlacesTest, KeepsAFloorThatTheBrokerDoesNotTell) {
 
 TEST_F(DurablePlacesTest, AMovePastWhatIsNotSettledTellsThePlaceThatItHad) {
   Take({.deliveries = 5, .position = 9, .ack_floor = 7});
-  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50}, kAsked), 7u);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50}, Asked(51)), 7u);
   // Until it has its place again, it does not count where it stands.
   EXPECT_EQ(settled(), 7u);
-  EXPECT_EQ(Take({.deliveries = 1, .position = 51, .ack_floor = 51}, kAsked), 7u);
+  EXPECT_EQ(Take({.deliveries = 1, .position = 51, .ack_floor = 51}, Asked(51)), 7u);
   places_.MovedTo("d", 8);
-  EXPECT_EQ(Take({.deliveries = 2, .position = 9, .ack_floor = 9}, kAsked), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 2, .position = 9, .ack_floor = 9}, Asked(51)), std::nullopt);
   EXPECT_EQ(settled(), 9u);
 }
 
 TEST_F(DurablePlacesTest, AMoveOfOneThatNeverDeliveredIsKnownByWhereItWent) {
   Take({.deliveries = 0, .position = 0, .ack_floor = 0});
-  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50}, kAsked), 0u);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50}, Asked(51)), 0u);
   // Control: it may go on by itself, over messages of others.
-  EXPECT_EQ(Take({.deliveries = 0, .position = 30, .ack_floor = 30}, kAsked), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 30, .ack_floor = 30}, Asked(51)), std::nullopt);
+}
+
+TEST_F(DurablePlacesTest, OfTwoThatWentToDifferentPlacesBothAreKnown) {
+  const Word begin{.deliveries = 0, .position = 0, .ack_floor = 0};
+  places_.Take(Info(begin, "d"));
+  places_.Take(Info(begin, "e"));
+  places_.Take(Info(begin, "f"));
+  AskedMoves asked = Asked(51);
+  asked.Add(71, "", {});
+  EXPECT_EQ(places_.Take(Info({.deliveries = 0, .position = 50, .ack_floor = 50}, "d"), asked), 0u);
+  EXPECT_EQ(places_.Take(Info({.deliveries = 0, .position = 70, .ack_floor = 70}, "e"), asked), 0u);
+  EXPECT_EQ(places_.Take(Info({.deliveries = 0, .position = 60, .ack_floor = 60}, "f"), asked), std::nullopt);
+}
+
+TEST_F(DurablePlacesTest, WhereMoreWasAskedForThanIsRememberedEveryJumpIsAMove) {
+  Take({.deliveries = 0, .position = 0, .ack_floor = 0});
+  AskedMoves asked;
+  for (std::uint64_t i = 0; i <= AskedMoves::kMost; ++i) asked.Add(1'000 + i, "", {});
+  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50}, asked), 0u);
 }
 
 TEST_F(DurablePlacesTest, WithoutARequestToMoveNothingIsAMove) {
@@ -99,18 +124,19 @@ TEST_F(DurablePlacesTest, WithoutARequestToMoveNothingIsAMove) {
 
 TEST_F(DurablePlacesTest, AMoveBackLosesNothing) {
   Take({.deliveries = 5, .position = 9, .ack_floor = 7});
-  EXPECT_EQ(Take({.deliveries = 0, .position = 2, .ack_floor = 2}, Asked{.next_seq = 3}), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 2, .ack_floor = 2}, Asked(3)), std::nullopt);
 }
 
 TEST_F(DurablePlacesTest, WhatDeliversOnWasNotMoved) {
   Take({.deliveries = 5, .position = 9, .ack_floor = 7});
-  EXPECT_EQ(Take({.deliveries = 9, .position = 60, .ack_floor = 60}, kAsked), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 9, .position = 60, .ack_floor = 60}, Asked(51)), std::nullopt);
   EXPECT_EQ(settled(), 60u);
 }
 
 TEST_F(DurablePlacesTest, OneThatWasMadeAnewIsAnother) {
   Take({.deliveries = 5, .position = 9, .ack_floor = 7});
-  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50, .created = "now"}, kAsked), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 50, .ack_floor = 50, .created = "now"}, Asked(51)),
+            std::nullopt);
   EXPECT_EQ(settled(), 50u);
 }
 
@@ -118,7 +144,7 @@ TEST_F(DurablePlacesTest, WhoeverMayMovesItAndItCountsAsThere) {
   Take({.deliveries = 5, .position = 9, .ack_floor = 7});
   places_.MovedTo("d", 31);
   EXPECT_EQ(settled(), 30u);
-  EXPECT_EQ(Take({.deliveries = 0, .position = 30, .ack_floor = 30}, kAsked), std::nullopt);
+  EXPECT_EQ(Take({.deliveries = 0, .position = 30, .ack_floor = 30}, Asked(51)), std::nullopt);
   places_.MovedTo("unknown", 31);
   EXPECT_EQ(places_.Find("unknown"), nullptr);
 }
@@ -126,7 +152,7 @@ TEST_F(DurablePlacesTest, WhoeverMayMovesItAndItCountsAsThere) {
 TEST_F(DurablePlacesTest, ALookTellsWhatItDidNotMeetUntilThatIsForgotten) {
   places_.Begin();
   Take({.deliveries = 0, .position = 0, .ack_floor = 0});
-  places_.Take(Info({.deliveries = 0, .position = 0, .ack_floor = 0}, "e"), std::nullopt);
+  places_.Take(Info({.deliveries = 0, .position = 0, .ack_floor = 0}, "e"));
   EXPECT_THAT(places_.End(), IsEmpty());
   for (int look = 0; look < 2; ++look) {
     places_.Begin();
@@ -143,7 +169,7 @@ TEST_F(DurablePlacesTest, RemembersWhatItTakesToMakeOneAnew) {
   info.num_waiting = 3;
   info.config.deliver_policy = "by_start_sequence";
   info.config.filter_subjects = {"cotal.main.chat.*.general"};
-  places_.Take(info, std::nullopt);
+  places_.Take(info);
   EXPECT_EQ(places_.Find("d")->waiting, 3u);
   EXPECT_TRUE(places_.Find("d")->made_anew);
   EXPECT_THAT(places_.Find("d")->filters, ElementsAre("cotal.main.chat.*.general"));

@@ -33,9 +33,7 @@ void PlaceKeeper::Heard(const PlaceMove& move, std::string_view by) {
     return;
   }
   const Time now = steady_clock::now();
-  stream.asked = DurablePlaces::Asked{.next_seq = move.next_seq};
-  stream.asked_at = now;
-  stream.by = std::string(by);
+  stream.asked.Add(move.next_seq, by, now);
   stream.due =
       std::min(stream.due, std::max(now + delay_.Next(), stream.looked_at + options_.look_again_after));
 }
@@ -72,7 +70,7 @@ void PlaceKeeper::Look(Stream& stream, const Attend& attend, Findings& findings)
   const Time begun = steady_clock::now();
   // First, so that what is heard while it lasts can ask for another one.
   stream.due = begun + options_.look_every;
-  if (begun - stream.asked_at > options_.heed_for) stream.asked = std::nullopt;
+  stream.asked.Forget(begun - options_.heed_for);
   stream.places.Begin();
   const absl::Status status = TakePages(stream, attend, findings);
   stream.looked_at = steady_clock::now();
@@ -98,22 +96,25 @@ void PlaceKeeper::Take(Stream& stream, const ConsumerInfo& durable, Findings& fi
   // History readers come and go.
   if (durable.config.durable_name.empty()) return;
   const std::optional<std::uint64_t> settled = stream.places.Take(durable, stream.asked);
-  if (settled.has_value()) GiveBack(stream, durable.name, *settled);
+  if (settled.has_value()) GiveBack(stream, durable, *settled);
   CountPulls(stream, durable, findings);
 }
 
-void PlaceKeeper::GiveBack(Stream& stream, const std::string& durable, std::uint64_t settled) {
-  const absl::Status status = parts_.repairs.GiveBack(stream.name, durable, settled);
+void PlaceKeeper::GiveBack(Stream& stream, const ConsumerInfo& durable, std::uint64_t settled) {
+  const absl::Status status = parts_.repairs.GiveBack(stream.name, durable.name, settled);
   const std::string error = MessageOf(status);
-  std::vector<LogField> fields = {{"stream", stream.name}, {"durable", durable}};
-  if (!stream.by.empty()) fields.push_back({"by", stream.by});
+  std::vector<LogField> fields = {{"stream", stream.name}, {"durable", durable.name}};
+  const std::vector<std::string> by = stream.asked.By(durable.delivered_stream_seq + 1);
+  // A list where it can't be told which of them it was.
+  if (by.size() == 1) fields.push_back({"by", by.front()});
+  if (by.size() > 1) fields.push_back({"by", by});
   if (status.ok()) {
-    stream.places.MovedTo(durable, settled + 1);
+    stream.places.MovedTo(durable.name, settled + 1);
     fields.push_back({"after", static_cast<std::int64_t>(settled)});
     parts_.log.Tell(
         {.level = LogLevel::kError,
          .message = "a durable was moved past messages that were not settled; its place was given back",
-         .of = durable,
+         .of = durable.name,
          .fields = std::move(fields)});
     return;
   }
@@ -122,7 +123,7 @@ void PlaceKeeper::GiveBack(Stream& stream, const std::string& durable, std::uint
                    .message =
                        "a durable was moved past messages that were not settled, and its place could not "
                        "be given back",
-                   .of = durable,
+                   .of = durable.name,
                    .fields = std::move(fields)});
 }
 

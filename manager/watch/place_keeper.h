@@ -8,11 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "manager/watch/asked_moves.h"
 #include "manager/watch/broker_event.h"
 #include "manager/watch/durable_places.h"
 #include "manager/watch/watch_log.h"
@@ -61,16 +61,13 @@ class PlaceKeeper {
     Time due = {};
     Time looked_at = {};
     bool known = false;  // has been listed to its end
-    // The latest move that no client made.
-    std::optional<DurablePlaces::Asked> asked = {};
-    Time asked_at = {};
-    std::string by = {};
+    AskedMoves asked = {};
   };
 
   void Look(Stream& stream, const Attend& attend, Findings& findings);
   absl::Status TakePages(Stream& stream, const Attend& attend, Findings& findings);
   void Take(Stream& stream, const ConsumerInfo& durable, Findings& findings);
-  void GiveBack(Stream& stream, const std::string& durable, std::uint64_t settled);
+  void GiveBack(Stream& stream, const ConsumerInfo& durable, std::uint64_t settled);
   void CountPulls(const Stream& stream, const ConsumerInfo& durable, Findings& findings);
   void NoteMissing(Stream& stream, Findings& findings);
   void LookFailed(const Stream& stream, const absl::Status& status);
