@@ -19,8 +19,9 @@ PlaceKeeper::PlaceKeeper(const Parts& parts, const WatchOptions& options)
     : parts_(parts),
       options_(options),
       delay_(options),
-      streams_{Stream{.name = ChatStream(parts.space)}, Stream{.name = DmStream(parts.space)},
-               Stream{.name = TaskStream(parts.space)}} {}
+      streams_{Stream{.name = ChatStream(parts.space), .pace = LookPace(options)},
+               Stream{.name = DmStream(parts.space), .pace = LookPace(options)},
+               Stream{.name = TaskStream(parts.space), .pace = LookPace(options)}} {}
 
 void PlaceKeeper::Heard(const PlaceMove& move, std::string_view by) {
   const auto found = std::find_if(streams_.begin(), streams_.end(),
@@ -34,18 +35,19 @@ void PlaceKeeper::Heard(const PlaceMove& move, std::string_view by) {
   }
   const Time now = steady_clock::now();
   stream.asked.Add(move.next_seq, by, now);
-  stream.due =
-      std::min(stream.due, std::max(now + delay_.Next(), stream.looked_at + options_.look_again_after));
+  stream.pace.Ask(now + delay_.Next());
 }
 
 void PlaceKeeper::LookSoon() {
-  for (Stream& stream : streams_) stream.due = Time::min();
+  const Time now = steady_clock::now();
+  for (Stream& stream : streams_) stream.pace.Ask(now);
 }
 
 PlaceKeeper::Time PlaceKeeper::next_due() const {
-  return std::min_element(streams_.begin(), streams_.end(),
-                          [](const Stream& one, const Stream& other) { return one.due < other.due; })
-      ->due;
+  return std::min_element(
+             streams_.begin(), streams_.end(),
+             [](const Stream& one, const Stream& other) { return one.pace.due() < other.pace.due(); })
+      ->pace.due();
 }
 
 bool PlaceKeeper::knows_all() const {
@@ -55,7 +57,7 @@ bool PlaceKeeper::knows_all() const {
 PlaceKeeper::Findings PlaceKeeper::LookAtDue(const Attend& attend) {
   Findings findings;
   for (Stream& stream : streams_) {
-    if (stream.due <= steady_clock::now()) Look(stream, attend, findings);
+    if (stream.pace.due() <= steady_clock::now()) Look(stream, attend, findings);
   }
   return findings;
 }
@@ -68,12 +70,11 @@ PlaceKeeper::Findings PlaceKeeper::LookAtAll(const Attend& attend) {
 
 void PlaceKeeper::Look(Stream& stream, const Attend& attend, Findings& findings) {
   const Time begun = steady_clock::now();
-  // First, so that what is heard while it lasts can ask for another one.
-  stream.due = begun + options_.look_every;
+  stream.pace.Begin(begun);
   stream.asked.Forget(begun - options_.heed_for);
   stream.places.Begin();
   const absl::Status status = TakePages(stream, attend, findings);
-  stream.looked_at = steady_clock::now();
+  stream.pace.End(steady_clock::now());
   if (status.ok()) {
     stream.known = true;
     NoteMissing(stream, findings);

@@ -15,6 +15,7 @@
 #include "manager/watch/asked_moves.h"
 #include "manager/watch/broker_event.h"
 #include "manager/watch/durable_places.h"
+#include "manager/watch/look_pace.h"
 #include "manager/watch/watch_log.h"
 #include "manager/watch/watch_options.h"
 #include "manager/watch/watch_repairs.h"
@@ -43,7 +44,7 @@ class PlaceKeeper {
   // A durable was moved. `by`: whom that names, for the log; empty if nobody is. One that no client moved is
   // looked for soon.
   void Heard(const PlaceMove& move, std::string_view by);
-  // All streams are due now.
+  // All streams are due, but for those that were looked at a moment ago.
   void LookSoon();
   Time next_due() const;
   // Every durable that was there has been met at least once.
@@ -57,9 +58,8 @@ class PlaceKeeper {
  private:
   struct Stream {
     std::string name;
+    LookPace pace;
     DurablePlaces places = {};
-    Time due = {};
-    Time looked_at = {};
     bool known = false;  // has been listed to its end
     AskedMoves asked = {};
   };

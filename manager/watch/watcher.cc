@@ -71,10 +71,9 @@ bool Watcher::Attend() {
                .of = "",
                .fields = {{"dropped", static_cast<std::int64_t>(taken.dropped)}}});
   }
-  if (taken.dropped > 0 || taken.wakes > 0) {
-    places_->LookSoon();
-    if (registry_.has_value()) registry_->LookAtAllSoon();
-  }
+  if (taken.dropped > 0 || taken.wakes > 0) places_->LookSoon();
+  // What is told does not matter to the registry; that nothing was told may mean that it is another one.
+  if (taken.wakes > 0 && registry_.has_value()) registry_->LookAtAllSoon();
   for (const BrokerEvent& event : taken.events) {
     std::visit([this](const auto& known) { Heed(known); }, event);
   }

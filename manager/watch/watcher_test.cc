@@ -1,0 +1,115 @@
+// The watcher and its keepers on a broker without authentication, where one connection may do everything.
+#include "manager/watch/watcher.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/status_matchers.h"
+#include "endpoint/jetstream/jetstream_config.h"
+#include "proto/names.h"
+#include "tests/support/broker.h"
+#include "tests/support/collector.h"
+#include "tests/support/eventually.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::Collector;
+using ::meshwarden::testing::Eventually;
+using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::TestBroker;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTimeout{5'000};
+
+class CollectingSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit CollectingSink(Collector<std::string>& lines) : lines_(lines) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    lines_.Add(std::string(message.payload.data(), message.payload.size()));
+  }
+  void flush_() override {}
+
+  Collector<std::string>& lines_;
+};
+
+class WatcherTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({}));
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
+    api_ = std::make_unique<JetStreamApi>(*connection_, kTimeout);
+    for (const StreamConfig& stream : SpaceStreams("main", 1))
+      ASSERT_THAT(api_->CreateStream(stream), IsOk());
+  }
+
+  WatchRepairs::Parts Repairs() {
+    return {.api = *api_, .space = "main", .policy = nullptr, .read_record = [](const std::string&) {
+              return absl::NotFoundError("nobody is recorded");
+            }};
+  }
+  void Put(const std::string& channel, std::string_view value) {
+    ASSERT_THAT(api_->PutKey(ChannelBucket("main"), channel, value), IsOk());
+  }
+  bool Holds(const std::string& channel, std::string_view value) {
+    const std::string bucket = ChannelBucket("main");
+    const absl::StatusOr<StoredMessage> stored =
+        api_->LastMessage(BucketStream(bucket), BucketSubject(bucket, channel));
+    return stored.ok() && stored->payload == value;
+  }
+  bool Logs(std::string_view part) {
+    return lines_.AwaitAny([part](const std::string& line) { return line.find(part) != std::string::npos; });
+  }
+  // Attempts to delete what is not there, each of which the broker tells of.
+  void Flood(int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_THAT(connection_->Publish("$JS.API.CONSUMER.DELETE.CHAT_main.nothing", "{}"), IsOk());
+    }
+    ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
+  }
+
+  std::unique_ptr<TestBroker> broker_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<JetStreamApi> api_;
+  Collector<std::string> lines_;
+  Log log_{{.format = LogFormat::kText, .level = LogLevel::kInfo}, std::make_shared<CollectingSink>(lines_)};
+};
+
+// The registry is read, not heard of. To read it anew each time that something went unheard would be to read
+// its beginning for as long as somebody takes care of that.
+TEST_F(WatcherTest, WhoeverMakesItHearTooMuchDoesNotKeepItFromTheRegistry) {
+  constexpr int kEntries = 300;  // more than are read in one go
+  const auto name = [](int i) { return fmt::format("c{:03}", i); };
+  const std::string entry = R"({"description":"for all"})";
+  for (int i = 0; i < kEntries; ++i) Put(name(i), entry);
+  WatchOptions options;
+  options.max_events = 1;
+  Watcher watcher("main", log_, options);
+  ASSERT_THAT(watcher.Start(*connection_, Repairs(), Watcher::Power::kRepair), IsOk());
+  // What is stored last is read last.
+  Put("last", "no entry");
+  ASSERT_TRUE(Logs("set it anew channel=last"));
+  Put(name(kEntries - 1), "no entry");
+  EXPECT_TRUE(Eventually(
+      [&] {
+        Flood(50);
+        return Holds(name(kEntries - 1), entry);
+      },
+      milliseconds(8'000)));
+  watcher.Stop();
+  EXPECT_TRUE(Logs("more was told by the broker than could be worked off"));
+}
+
+}  // namespace
+}  // namespace meshwarden
