@@ -17,6 +17,8 @@ namespace {
 constexpr JsonLimits kAnswerLimits{.max_bytes = 8 << 20, .max_depth = 32, .max_values = 1'000'000};
 // A page of a stream's subjects has up to 100,000 of them.
 constexpr JsonLimits kSubjectPageLimits{.max_bytes = 64 << 20, .max_depth = 8, .max_values = 200'000};
+// One of consumers has up to 256, each with as much as the broker lets its maker say of it.
+constexpr JsonLimits kConsumerPageLimits{.max_bytes = 64 << 20, .max_depth = 8, .max_values = 1'000'000};
 constexpr char kCodePayload[] = "meshwarden/js-error-code";
 
 absl::StatusCode StatusCodeOf(int http_code, int error_code) {
@@ -90,25 +92,93 @@ bool IsDeleteMarker(const std::string& headers) {
 }
 
 // An object with very many keys: our own Json, which keeps their order, takes quadratic time to build one.
-// What exceeds the limits is left out while reading, and then the whole is refused.
 using SortedJson = nlohmann::json;
-absl::StatusOr<SortedJson> ParseManyKeys(const std::string& text, const JsonLimits& limits) {
+using Event = SortedJson::parse_event_t;
+
+bool Ends(Event event) { return event == Event::object_end || event == Event::array_end; }
+
+// What exceeds the limits is left out while reading, and then the whole is refused.
+class KeepWithin {
+ public:
+  explicit KeepWithin(const JsonLimits& limits) : limits_(limits) {}
+
+  bool within() const { return within_; }
+  bool Keep(int depth, Event event) {
+    if (!Ends(event) && event != Event::key) {
+      within_ = within_ && ++values_ <= limits_.max_values && depth <= static_cast<int>(limits_.max_depth);
+    }
+    return within_;
+  }
+
+ private:
+  const JsonLimits limits_;
+  std::size_t values_ = 0;
+  bool within_ = true;
+};
+
+// Leaves out of a page of consumers what only who made a consumer can have made so large: a page has hundreds
+// of them, made by anybody, and none is to keep the others from being read.
+class KeepUsualConfigs {
+ public:
+  bool Keep(int depth, Event event, SortedJson& parsed) {
+    if (depth == kFieldDepth && event == Event::key) field_ = parsed.get<std::string>();
+    if (depth > kFieldDepth) return Count(parsed);
+    if (depth == kFieldDepth && !Ends(event)) {
+      values_ = 0;
+      bytes_ = 0;
+    } else if (depth == kFieldDepth && !IsUsual()) {
+      parsed = nullptr;
+      left_out_.push_back(field_);
+    } else if (depth == kFieldDepth - 1 && event == Event::object_end) {
+      TakeOut(parsed);
+    }
+    return true;
+  }
+
+ private:
+  // { "consumers": [ { "config": { "metadata": …
+  static constexpr int kFieldDepth = 4;
+  static constexpr std::size_t kMaxValues = 1024;
+  static constexpr std::size_t kMaxBytes = 64 << 10;
+
+  bool IsUsual() const { return values_ <= kMaxValues && bytes_ <= kMaxBytes; }
+  bool Count(const SortedJson& parsed) {
+    ++values_;
+    if (parsed.is_string()) bytes_ += parsed.get_ref<const std::string&>().size();
+    return IsUsual();
+  }
+
+  void TakeOut(SortedJson& config) {
+    for (const std::string& field : left_out_) {
+      // Without its filters a consumer would seem to be one of everything: it cannot be read.
+      if (field != "filter_subjects") config.erase(field);
+    }
+    left_out_.clear();
+  }
+
+  std::string field_;
+  std::size_t values_ = 0;  // of one field, keys included
+  std::size_t bytes_ = 0;
+  std::vector<std::string> left_out_;  // of one configuration
+};
+
+template <typename KeepToo>
+absl::StatusOr<SortedJson> ParseManyKeys(const std::string& text, const JsonLimits& limits,
+                                         const KeepToo& keep_too) {
   if (text.size() > limits.max_bytes) {
     return absl::InternalError(fmt::format("the broker's answer has {} bytes", text.size()));
   }
-  std::size_t values = 0;
-  bool within = true;
-  const auto keep = [&](int depth, SortedJson::parse_event_t event, SortedJson&) {
-    const bool ends = event == SortedJson::parse_event_t::object_end ||
-                      event == SortedJson::parse_event_t::array_end ||
-                      event == SortedJson::parse_event_t::key;
-    if (!ends)
-      within = within && ++values <= limits.max_values && depth <= static_cast<int>(limits.max_depth);
-    return within;
-  };
-  SortedJson json = SortedJson::parse(text, keep, /*allow_exceptions=*/false);
-  if (within && json.is_object()) return json;
-  return absl::InternalError("the broker's answer cannot be read");
+  KeepWithin keep(limits);
+  SortedJson json = SortedJson::parse(
+      text,
+      [&](int depth, Event event, SortedJson& parsed) {
+        return keep_too(depth, event, parsed) && keep.Keep(depth, event);
+      },
+      /*allow_exceptions=*/false);
+  if (!keep.within() || !json.is_object()) return absl::InternalError("the broker's answer cannot be read");
+  const auto error = json.find("error");
+  if (error != json.end() && error->is_object()) return ErrorOf(Json(*error));
+  return json;
 }
 
 absl::StatusOr<SubjectPage> ReadSubjectPage(const SortedJson& json) {
@@ -235,22 +305,31 @@ absl::StatusOr<std::uint64_t> DecodeConsumerReset(absl::StatusOr<NatsMessage> an
 
 absl::StatusOr<SubjectPage> DecodeSubjectPage(absl::StatusOr<NatsMessage> answer) {
   if (!answer.ok()) return std::move(answer).status();
-  MW_ASSIGN_OR_RETURN(const SortedJson json, ParseManyKeys(answer->payload, kSubjectPageLimits));
-  const auto error = json.find("error");
-  if (error != json.end() && error->is_object()) return ErrorOf(Json(*error));
+  const auto keep_all = [](int, Event, const SortedJson&) { return true; };
+  MW_ASSIGN_OR_RETURN(const SortedJson json, ParseManyKeys(answer->payload, kSubjectPageLimits, keep_all));
   return ReadSubjectPage(json);
 }
 
 absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answer) {
-  MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
+  if (!answer.ok()) return std::move(answer).status();
+  KeepUsualConfigs keep_usual;
+  const auto keep = [&keep_usual](int depth, Event event, SortedJson& parsed) {
+    return keep_usual.Keep(depth, event, parsed);
+  };
+  MW_ASSIGN_OR_RETURN(const SortedJson json, ParseManyKeys(answer->payload, kConsumerPageLimits, keep));
   ConsumerPage page;
-  MW_ASSIGN_OR_RETURN(page.total, UnsignedField(json, "total"));
+  const auto total = json.find("total");
+  if (total == json.end() || !total->is_number_unsigned()) {
+    return absl::InvalidArgumentError("field \"total\" must be a number");
+  }
+  page.total = total->get<std::uint64_t>();
   const auto consumers = json.find("consumers");
   if (consumers == json.end() || consumers->is_null()) return page;
   if (!consumers->is_array()) return absl::InvalidArgumentError("field \"consumers\" must be a list");
-  for (const Json& consumer : *consumers) {
-    MW_ASSIGN_OR_RETURN(ConsumerInfo info, ReadConsumerInfo(consumer));
-    page.consumers.push_back(std::move(info));
+  page.listed = consumers->size();
+  for (const SortedJson& consumer : *consumers) {
+    absl::StatusOr<ConsumerInfo> info = ReadConsumerInfo(Json(consumer));
+    if (info.ok()) page.consumers.push_back(*std::move(info));
   }
   return page;
 }

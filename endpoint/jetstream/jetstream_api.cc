@@ -186,13 +186,13 @@ absl::StatusOr<StreamInfo> JetStreamApi::UpdateStream(const StreamConfig& config
 }
 
 absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream) {
-  std::vector<ConsumerInfo> listed;
-  while (true) {
-    MW_ASSIGN_OR_RETURN(ConsumerPage page, ListConsumersFrom(stream, listed.size()));
-    MW_RETURN_IF_ERROR(CheckPage("consumers", listed.size(), page.consumers.size()));
-    const bool last = page.consumers.empty();
-    std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(listed));
-    if (last || listed.size() >= page.total) return listed;
+  std::vector<ConsumerInfo> consumers;
+  for (std::size_t listed = 0;;) {
+    MW_ASSIGN_OR_RETURN(ConsumerPage page, ListConsumersFrom(stream, listed));
+    MW_RETURN_IF_ERROR(CheckPage("consumers", listed, page.listed));
+    listed += page.listed;
+    std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(consumers));
+    if (page.listed == 0 || listed >= page.total) return consumers;
   }
 }
 

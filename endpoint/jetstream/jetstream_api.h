@@ -63,9 +63,11 @@ struct ConsumerInfo {
   std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew
 };
 
-// A part of the list of a stream's consumers.
+// A part of the list of a stream's consumers. One that cannot be read is left out, and so is what a consumer
+// says of itself beyond all that is usual: whoever may make one must not keep the others from being read.
 struct ConsumerPage {
   std::vector<ConsumerInfo> consumers;
+  std::size_t listed = 0;   // by the broker, with those that cannot be read
   std::uint64_t total = 0;  // what the broker says there is in all pages
 };
 
@@ -116,7 +118,8 @@ class JetStreamApi {
   absl::StatusOr<ConsumerInfo> UpdateConsumer(std::string_view stream, const ConsumerConfig& config);
   absl::StatusOr<ConsumerInfo> GetConsumer(std::string_view stream, std::string_view consumer);
   absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
-  // All of them, page by page: one that is made or deleted meanwhile may be missing or listed twice.
+  // All of them that can be read, page by page: one that is made or deleted meanwhile may be missing or
+  // listed twice.
   absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
   // One page, which leaves out the first `offset` of them, for whoever has something else to do in between.
   absl::StatusOr<ConsumerPage> ListConsumersFrom(std::string_view stream, std::size_t offset);

@@ -87,8 +87,9 @@ absl::Status PlaceKeeper::TakePages(Stream& stream, const Attend& attend, Findin
   for (std::size_t listed = 0;;) {
     MW_ASSIGN_OR_RETURN(const ConsumerPage page, parts_.repairs.api().ListConsumersFrom(stream.name, listed));
     for (const ConsumerInfo& durable : page.consumers) Take(stream, durable, findings);
-    listed += page.consumers.size();
-    if (page.consumers.empty() || listed >= page.total) return absl::OkStatus();
+    if (page.listed > page.consumers.size()) TellUnreadable(stream, page.listed - page.consumers.size());
+    listed += page.listed;
+    if (page.listed == 0 || listed >= page.total) return absl::OkStatus();
     if (!attend()) return absl::CancelledError("broken off");
   }
 }
@@ -153,6 +154,13 @@ void PlaceKeeper::NoteMissing(Stream& stream, Findings& findings) {
       stream.places.Forget(name);
     }
   }
+}
+
+void PlaceKeeper::TellUnreadable(const Stream& stream, std::size_t count) {
+  parts_.log.Tell({.level = LogLevel::kWarn,
+                   .message = "what the broker says of some consumers cannot be read; they are not watched",
+                   .of = stream.name,
+                   .fields = {{"stream", stream.name}, {"consumers", static_cast<std::int64_t>(count)}}});
 }
 
 void PlaceKeeper::LookFailed(const Stream& stream, const absl::Status& status) {

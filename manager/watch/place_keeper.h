@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <set>
@@ -70,6 +71,7 @@ class PlaceKeeper {
   void GiveBack(Stream& stream, const ConsumerInfo& durable, std::uint64_t settled);
   void CountPulls(const Stream& stream, const ConsumerInfo& durable, Findings& findings);
   void NoteMissing(Stream& stream, Findings& findings);
+  void TellUnreadable(const Stream& stream, std::size_t count);
   void LookFailed(const Stream& stream, const absl::Status& status);
 
   const Parts parts_;

@@ -7,12 +7,14 @@
 
 #include <chrono>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/jetstream_config.h"
 #include "endpoint/space/privileged.h"
@@ -215,6 +217,27 @@ TEST_F(WatchThreats, T23_AForgedAdvisoryIsNotHeeded) {
   ASSERT_TRUE(Logs(kMadeAnew));
   EXPECT_TRUE(IsGone(bob.id));
   EXPECT_THAT(manager_->Output(), Not(HasSubstr(kForgedSubject)));
+}
+
+// The list of a stream's durables is read page by page, and what an agent may say of its own history reader
+// stands in it.
+TEST_F(WatchThreats, T23_WhatAnAgentSaysOfItsHistoryReaderHidesNobody) {
+  const std::string filter = "cotal.main.chat.*.general";
+  const std::string subject =
+      fmt::format("$JS.API.CONSUMER.CREATE.CHAT_main.{}.{}", ChatHistoryConsumer(mallory_.id), filter);
+  const Json config = {{"name", ChatHistoryConsumer(mallory_.id)},
+                       {"deliver_policy", "all"},
+                       {"ack_policy", "none"},
+                       {"filter_subject", filter},
+                       {"mem_storage", true},
+                       {"inactive_threshold", 60'000'000'000},
+                       {"metadata", {{std::string("a\0b", 3), "c"}}}};
+  const Json request = {{"stream_name", "CHAT_main"}, {"action", "create"}, {"config", config}};
+  ASSERT_THAT(mallory_.connection->Request(subject, DumpJson(request), kPatience), IsOk());
+  ASSERT_THAT(api().GetStream("CHAT_main"), IsOk());
+  ASSERT_EQ(api().GetStream("CHAT_main")->consumers, 2u);
+  ASSERT_NO_FATAL_FAILURE(Watch());
+  EXPECT_TRUE(Logs("the places of all durables are known"));
 }
 
 TEST_F(WatchThreats, T23_OfTwoManagersOneMakesIt) {
