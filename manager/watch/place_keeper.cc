@@ -147,7 +147,7 @@ void PlaceKeeper::CountPulls(const Stream& stream, const ConsumerInfo& durable, 
 void PlaceKeeper::NoteMissing(Stream& stream, Findings& findings) {
   const bool chat = &stream == &streams_.front();
   for (const std::string& name : stream.places.End()) {
-    const std::optional<std::string> id = chat ? AgentOfDurable(name) : std::nullopt;
+    const std::optional<std::string> id = chat ? AgentOfChatDurable(name) : std::nullopt;
     if (id.has_value()) {
       findings.without_chat.insert(*id);
     } else {

@@ -2,6 +2,7 @@
 #include "manager/watch/watcher.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/base_sink.h>
 
@@ -10,9 +11,12 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/jetstream_config.h"
+#include "manager/watch/place_keeper.h"
+#include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
@@ -26,6 +30,8 @@ using ::meshwarden::testing::Eventually;
 using ::meshwarden::testing::IsOk;
 using ::meshwarden::testing::TestBroker;
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 constexpr milliseconds kTimeout{5'000};
 
@@ -109,6 +115,31 @@ TEST_F(WatcherTest, WhoeverMakesItHearTooMuchDoesNotKeepItFromTheRegistry) {
       milliseconds(8'000)));
   watcher.Stop();
   EXPECT_TRUE(Logs("more was told by the broker than could be worked off"));
+}
+
+// Durables of the stream by name alone, as nobody of the space makes them.
+TEST_F(WatcherTest, OfWhatIsGoneOnlyAChatDurableIsLookedFor) {
+  MW_ASSERT_OK_AND_ASSIGN(const KeyPair user, KeyPair::Generate(NkeyKind::kUser));
+  const std::string id = user.public_key().text();
+  const std::vector<std::string> names = {ChatDurable(id), ChatHistoryConsumer(id), "other"};
+  for (const std::string& name : names) {
+    ConsumerConfig config;
+    config.durable_name = name;
+    config.ack_policy = "explicit";
+    config.filter_subject = "cotal.main.chat.*.general";
+    ASSERT_THAT(api_->CreateConsumer("CHAT_main", config), IsOk());
+  }
+  WatchRepairs repairs(Repairs());
+  WatchLog log(log_);
+  PlaceKeeper keeper({.space = "main", .repairs = repairs, .log = log}, WatchOptions{});
+  const auto go_on = [] { return true; };
+  EXPECT_THAT(keeper.LookAtAll(go_on).without_chat, IsEmpty());
+  for (const std::string& name : names) ASSERT_THAT(api_->DeleteConsumer("CHAT_main", name), IsOk());
+  EXPECT_THAT(keeper.LookAtAll(go_on).without_chat, ElementsAre(id));
+  // That one is known until somebody says that it is nobody's any more. The others are not.
+  keeper.chat_places().Forget(ChatDurable(id));
+  EXPECT_THAT(keeper.LookAtAll(go_on).without_chat, IsEmpty());
+  for (const std::string& name : names) EXPECT_EQ(keeper.chat_places().Find(name), nullptr) << name;
 }
 
 }  // namespace
