@@ -305,7 +305,8 @@ absl::Status Daemon::Watch() {
       {.api = *repair_api_,
        .space = config_.space,
        .policy = material_.policy,
-       .read_record = [&records = *records_](const std::string& id) { return records.Read(id); }},
+       .read_record = [&records = *records_](const std::string& id) { return records.Read(id); },
+       .id = repairer_->id()},
       may_repair ? Watcher::Power::kRepair : Watcher::Power::kReport));
   return Annotate(listener_->Flush(kFlushTimeout), "cannot listen to the broker's advisories");
 }

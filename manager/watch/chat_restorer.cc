@@ -15,8 +15,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// While one is taken away, nobody else of this process is to make it.
+// While one is taken away, nobody else is to make it: the pulls that stood on it would not end.
 constexpr std::chrono::seconds kTakingAway{30};
+// Between two looks whether another manager has made what it took away.
+constexpr std::chrono::milliseconds kLookAgain{500};
 constexpr std::string_view kNobody = "not known";
 
 bool IsBrokerAway(const absl::Status& status) {
@@ -41,10 +43,26 @@ ChatRestorer::Gone& ChatRestorer::NoteGoneAt(const std::string& id, Time due) {
       .first->second;
 }
 
-void ChatRestorer::NoteGone(const std::string& id) { NoteGoneAt(id, steady_clock::now() + delay_.Next()); }
+void ChatRestorer::NoteGone(const std::string& id) {
+  if (gone_.contains(id)) return;
+  const Time now = steady_clock::now();
+  Gone& gone = NoteGoneAt(id, now + delay_.Next());
+  if (parts_.repairs.IsManager(deleted_by_.UserOf(id, now).value_or(""))) gone.left_until = now + kTakingAway;
+}
 
 void ChatRestorer::NoteDeletedBy(const std::string& id, std::string_view user) {
-  deleted_by_.Note(id, user, steady_clock::now());
+  const Time now = steady_clock::now();
+  deleted_by_.Note(id, user, now);
+  const auto found = gone_.find(id);
+  if (found == gone_.end() || found->second.taken_away) return;
+  Gone& gone = found->second;
+  if (parts_.repairs.IsManager(user)) {
+    gone.left_until = now + kTakingAway;
+  } else if (gone.left_until.has_value()) {
+    // Whoever deletes what a manager has just made anew must not have it left to nobody.
+    gone.left_until = std::nullopt;
+    gone.due = now + delay_.Next();
+  }
 }
 
 ChatRestorer::Time ChatRestorer::next_due() const {
@@ -57,13 +75,24 @@ void ChatRestorer::MakeDue() {
   const Time now = steady_clock::now();
   for (auto next = gone_.begin(); next != gone_.end();) {
     auto& [id, gone] = *next;
-    next = gone.due <= now && Make(id, gone) ? gone_.erase(next) : std::next(next);
+    next = gone.due <= now && Attend(id, gone) ? gone_.erase(next) : std::next(next);
   }
 }
 
 void ChatRestorer::Finish() {
   std::erase_if(gone_, [](const auto& entry) { return !entry.second.taken_away; });
   for (auto& [id, gone] : gone_) static_cast<void>(Make(id, gone));
+}
+
+bool ChatRestorer::Attend(const std::string& id, Gone& gone) {
+  const bool is_left = gone.left_until.has_value() && steady_clock::now() < *gone.left_until;
+  return is_left ? IsMadeByOther(id, gone) : Make(id, gone);
+}
+
+bool ChatRestorer::IsMadeByOther(const std::string& id, Gone& gone) {
+  if (parts_.repairs.api().GetConsumer(stream_, ChatDurable(id)).ok()) return true;
+  gone.due = std::min(steady_clock::now() + kLookAgain, *gone.left_until);
+  return false;
 }
 
 bool ChatRestorer::Make(const std::string& id, Gone& gone) {
@@ -94,6 +123,15 @@ void ChatRestorer::TellMade(const std::string& id, const Gone& gone, const Watch
   if (gone.taken_away) {
     parts_.log.Tell({.level = LogLevel::kWarn,
                      .message = "an agent's chat durable was taken away with the pulls on it, and made anew",
+                     .of = id,
+                     .fields = fields});
+    return;
+  }
+  if (gone.left_until.has_value()) {
+    parts_.log.Tell({.level = LogLevel::kWarn,
+                     .message =
+                         "an agent's chat durable was taken away by another manager, which did not make "
+                         "it anew; made anew here",
                      .of = id,
                      .fields = fields});
     return;

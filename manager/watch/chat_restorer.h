@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,7 @@ class ChatRestorer {
   // The durable of `id` may be gone: soon it is looked for, and made anew if so.
   void NoteGone(const std::string& id);
   // Who deletes it, as the broker tells, before or after it tells that it is gone; empty: nobody who can be
-  // named.
+  // named. What another manager has deleted is left to it for a while.
   void NoteDeletedBy(const std::string& id, std::string_view user);
 
   // When something is due.
@@ -53,11 +54,14 @@ class ChatRestorer {
     Time due;
     std::chrono::milliseconds retry;
     SystemTime at;
-    bool taken_away = false;  // by this restorer
+    bool taken_away = false;              // by this restorer
+    std::optional<Time> left_until = {};  // to another manager, which has taken it away
   };
 
   Gone& NoteGoneAt(const std::string& id, Time due);
   // True when there is nothing more to do for it.
+  bool Attend(const std::string& id, Gone& gone);
+  bool IsMadeByOther(const std::string& id, Gone& gone);
   bool Make(const std::string& id, Gone& gone);
   void TellMade(const std::string& id, const Gone& gone, const WatchRepairs::Anew& anew);
   bool TellUnmade(const std::string& id, const absl::Status& status);

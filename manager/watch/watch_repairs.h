@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "endpoint/jetstream/jetstream_api.h"
 #include "manager/watch/durable_anew.h"
@@ -26,6 +27,7 @@ class WatchRepairs {
     std::string space;
     std::shared_ptr<const Policy> policy;
     ReadRecord read_record;
+    std::string id = {};  // of the mover, as the broker names it: all managers of a space may have the same
   };
   explicit WatchRepairs(Parts parts) : parts_(std::move(parts)) {}
 
@@ -48,6 +50,8 @@ class WatchRepairs {
   absl::Status GiveBack(const std::string& stream, const std::string& durable, std::uint64_t settled);
 
   JetStreamApi& api() { return parts_.api; }
+  // Whether the broker names a manager: this one, or another.
+  bool IsManager(std::string_view user) const { return !user.empty() && user == parts_.id; }
 
  private:
   const Parts parts_;

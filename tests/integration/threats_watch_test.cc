@@ -41,6 +41,7 @@ constexpr char kNotMadeAnew[] = "is gone and not made anew";
 constexpr char kGivenBack[] = "its place was given back";
 constexpr char kForgedSubject[] = "$JS.API.STREAM.FORGED.CHAT_main";
 constexpr char kAccused[] = "an agent has the broker move others' durables";
+constexpr char kByAnother[] = "was taken away by another manager, which did not make it anew";
 constexpr char kTakenAway[] = "was taken away with the pulls on it, and made anew";
 
 class WatchThreats : public WatchFixture {
@@ -255,6 +256,45 @@ TEST_F(WatchThreats, T23_OfTwoManagersOneMakesIt) {
   for (Process* manager : {manager_.get(), second.get()}) {
     EXPECT_THAT(manager->Output(), Not(HasSubstr("could not be made anew")));
   }
+}
+
+// What a manager takes away it makes anew itself, behind the pulls that stood on it.
+class ColleagueThreats : public WatchThreats {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(WatchThreats::SetUp());
+    MW_ASSERT_OK_AND_ASSIGN(bob_, mesh().Provision("bob"));
+    MW_ASSERT_OK_AND_ASSIGN(mover_, mesh().ConnectAs("mover"));
+    colleague_ = std::make_unique<JetStreamApi>(*mover_, kPatience, mesh().api_token());
+    ASSERT_NO_FATAL_FAILURE(Watch());
+  }
+  // As another manager would.
+  void TakeAway() {
+    ASSERT_THAT(colleague_->DeleteConsumer("CHAT_main", ChatDurable(bob_.id)), IsOk());
+    EXPECT_FALSE(Eventually([&] { return Chat(bob_.id).ok(); }, milliseconds(1'500)));
+  }
+
+  TestAgent bob_;
+  std::unique_ptr<Connection> mover_;
+  std::unique_ptr<JetStreamApi> colleague_;
+};
+
+TEST_F(ColleagueThreats, T24_WhatAnotherManagerTookAwayIsLeftToItUntilItIsBack) {
+  ASSERT_NO_FATAL_FAILURE(TakeAway());
+  ASSERT_THAT(Privileged(api(), "main").ProvisionChatDurable(bob_.id, General()), IsOk());
+  // What somebody else deletes then is no colleague's, also right behind it.
+  const auto begun = steady_clock::now();
+  ASSERT_NO_FATAL_FAILURE(ExpectMadeAnew(bob_.id, {"general"}));
+  EXPECT_LT(steady_clock::now() - begun, milliseconds(5'000));
+  EXPECT_TRUE(Logs(kMadeAnew));
+  EXPECT_THAT(manager_->Output(), Not(HasSubstr(kByAnother)));
+}
+
+TEST_F(ColleagueThreats, T24_WhatAnotherManagerLeftUnmadeIsMadeAfterHalfAMinute) {
+  ASSERT_NO_FATAL_FAILURE(TakeAway());
+  EXPECT_TRUE(Logs(kByAnother, milliseconds(45'000)));
+  EXPECT_THAT(Chat(bob_.id), IsOk());
+  EXPECT_THAT(manager_->Output(), Not(HasSubstr(kMadeAnew)));
 }
 
 // Its credential lacks what repairs need.
