@@ -78,6 +78,11 @@ bool AreBrokerFields(const Json& fields) {
   return is_error || (fields.contains("stream") && fields.contains("seq"));
 }
 
+absl::Status NoRecordError() {
+  return absl::InvalidArgumentError(
+      "it is an answer of the broker that somebody had stored there, and no record");
+}
+
 }  // namespace
 
 absl::StatusOr<ReplayWindow> ReplayWindow::Parse(std::string_view text) {
@@ -140,6 +145,18 @@ std::optional<std::chrono::milliseconds> EffectiveReplayWindow(const ChannelConf
       config.replay_window ? config.replay_window : defaults.replay_window;
   if (!window) return std::nullopt;
   return window->length();
+}
+
+absl::StatusOr<ChannelConfig> DecodeStoredChannelConfig(std::string_view payload) {
+  absl::StatusOr<ChannelConfig> config = DecodeChannelConfig(payload);
+  if (config.ok() && IsBrokerAnswer(*config)) return NoRecordError();
+  return config;
+}
+
+absl::StatusOr<ChannelDefaults> DecodeStoredChannelDefaults(std::string_view payload) {
+  absl::StatusOr<ChannelDefaults> defaults = DecodeChannelDefaults(payload);
+  if (defaults.ok() && IsBrokerAnswer(*defaults)) return NoRecordError();
+  return defaults;
 }
 
 }  // namespace meshwarden

@@ -75,6 +75,10 @@ std::string EncodeChannelDefaults(const ChannelDefaults& defaults);
 // somebody's reply subject. It decodes as any object does, and says nothing of a channel.
 bool IsBrokerAnswer(const ChannelConfig& config);
 bool IsBrokerAnswer(const ChannelDefaults& defaults);
+// Decodes a record that was read from the registry, where such answers may lie: they are InvalidArgument
+// here.
+absl::StatusOr<ChannelConfig> DecodeStoredChannelConfig(std::string_view payload);
+absl::StatusOr<ChannelDefaults> DecodeStoredChannelDefaults(std::string_view payload);
 
 // Whether a newcomer to the channel hears its history: what the channel says, else the defaults, else yes.
 bool EffectiveReplay(const ChannelConfig& config, const ChannelDefaults& defaults);

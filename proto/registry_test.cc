@@ -104,6 +104,8 @@ TEST(RegistryTest, WhatABrokerAnswersIsTold) {
         R"({"type":"io.nats.jetstream.api.v1.consumer_info_response","name":"x","config":{}})"}) {
     EXPECT_TRUE(IsBrokerAnswer(Config(answer))) << answer;
     EXPECT_TRUE(IsBrokerAnswer(Defaults(answer))) << answer;
+    EXPECT_TRUE(absl::IsInvalidArgument(DecodeStoredChannelConfig(answer).status())) << answer;
+    EXPECT_TRUE(absl::IsInvalidArgument(DecodeStoredChannelDefaults(answer).status())) << answer;
   }
 }
 

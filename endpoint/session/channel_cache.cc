@@ -10,14 +10,14 @@ namespace meshwarden {
 absl::Status ChannelCache::Apply(const BucketEntry& entry) {
   if (entry.key == kChannelDefaultsKey) {
     absl::StatusOr<ChannelDefaults> defaults = ChannelDefaults{};
-    if (!entry.deleted) defaults = DecodeChannelDefaults(entry.payload);
+    if (!entry.deleted) defaults = DecodeStoredChannelDefaults(entry.payload);
     if (!defaults.ok()) return Annotate(defaults.status(), "the channel registry's defaults");
     MutexLock lock(mutex_);
     defaults_ = *std::move(defaults);
     return absl::OkStatus();
   }
   absl::StatusOr<ChannelConfig> config = ChannelConfig{};
-  if (!entry.deleted) config = DecodeChannelConfig(entry.payload);
+  if (!entry.deleted) config = DecodeStoredChannelConfig(entry.payload);
   if (!config.ok()) return Annotate(config.status(), "the channel registry's record of " + entry.key);
   MutexLock lock(mutex_);
   if (entry.deleted) {

@@ -34,7 +34,7 @@ absl::StatusOr<std::optional<ChannelConfig>> ReadChannelConfig(JetStreamApi& api
   }
   MW_ASSIGN_OR_RETURN(const std::optional<std::string> record, ReadRecord(api, space, channel));
   if (!record.has_value()) return std::nullopt;
-  absl::StatusOr<ChannelConfig> config = DecodeChannelConfig(*record);
+  absl::StatusOr<ChannelConfig> config = DecodeStoredChannelConfig(*record);
   if (!config.ok()) return Annotate(config.status(), fmt::format("the registry's record of {}", channel));
   return *std::move(config);
 }
@@ -43,7 +43,7 @@ absl::StatusOr<std::optional<ChannelDefaults>> ReadChannelDefaults(JetStreamApi&
                                                                    std::string_view space) {
   MW_ASSIGN_OR_RETURN(const std::optional<std::string> record, ReadRecord(api, space, kChannelDefaultsKey));
   if (!record.has_value()) return std::nullopt;
-  absl::StatusOr<ChannelDefaults> defaults = DecodeChannelDefaults(*record);
+  absl::StatusOr<ChannelDefaults> defaults = DecodeStoredChannelDefaults(*record);
   if (!defaults.ok()) return Annotate(defaults.status(), "the registry's defaults");
   return *std::move(defaults);
 }

@@ -304,6 +304,8 @@ TEST_F(HealingThreats, T25_WhatIsNoRecordOfTheRegistryIsNotHeeded) {
   ASSERT_EQ(bob_->endpoint->GetChannelConfig("general").description, "for all");
   ASSERT_NO_FATAL_FAILURE(AimStatusUntilStored("KV_cotal_channels_main", "$KV.cotal_channels_main.general"));
   EXPECT_TRUE(bob_->AwaitError("the channel registry's record of general"));
+  ASSERT_THAT(attacker_->AimPublishAnswer("$KV.cotal_channels_main.general"), IsOk());
+  EXPECT_TRUE(bob_->AwaitError("it is an answer of the broker"));
   EXPECT_EQ(bob_->endpoint->GetChannelConfig("general").description, "for all");
 }
 

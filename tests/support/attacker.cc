@@ -44,6 +44,12 @@ absl::Status Attacker::AimStatus(const std::string& target) {
   return Pull(target, R"({"batch":1,"no_wait":true})");
 }
 
+absl::Status Attacker::AimPublishAnswer(const std::string& target) {
+  MW_ASSIGN_OR_RETURN(const std::string own, ChatSubject(kSpace, agent_.id, channel_));
+  MW_RETURN_IF_ERROR(agent_.connection->PublishRequest(own, target, "x"));
+  return agent_.connection->Flush(kPatience);
+}
+
 absl::Status Attacker::AimMessages(const std::string& target, std::string_view text, int count) {
   for (int i = 0; i < count; ++i) MW_RETURN_IF_ERROR(Write(text));
   // What has just been stored may not have been counted for the durable yet, so that one waits for it.

@@ -25,6 +25,8 @@ class Attacker {
 
   // Pulls from its own durable, where nothing waits, and has the answer sent to `target`.
   absl::Status AimStatus(const std::string& target);
+  // Publishes into its own channel, and has the broker's answer sent to `target`.
+  absl::Status AimPublishAnswer(const std::string& target);
   // Writes `count` messages of its own, and has them delivered to `target`.
   absl::Status AimMessages(const std::string& target, std::string_view text, int count = 1);
   // Reads one message of its own, and acknowledges it so that the next one is delivered to `target`.
