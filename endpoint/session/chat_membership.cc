@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/jetstream/broker_time.h"
+#include "endpoint/session/first_meeting.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -106,29 +106,20 @@ void ChatMembership::BeginAnew() {
 // This process meets the durable for the first time. If nothing of it was ever settled, all the history is
 // owed; the live stream is opened only after that has been handed over, so a crash before then owes it again.
 absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t frontier) {
-  const ConsumerInfo& info = durable.info;
-  // One that was made anew after it was lost goes on where the other was.
-  const bool untouched = info.delivered_consumer_seq == 0 && !WasMadeAnew(info.config);
-  // Delivered to somebody, be it a process that died of it or one that has no business here: all that it ever
-  // delivered comes again, and what lies before that is still to be read.
-  const bool unsettled = !untouched && info.ack_floor_consumer_seq == 0 && !WasMadeAnew(info.config);
+  const FirstMeeting meeting = Meet(durable.info);
   for (const std::string& channel : channels_.List()) {
-    const bool resumed = !untouched && filter_.Holds(durable.info, channel);
-    if (resumed && !unsettled) continue;
+    const bool resumed = !meeting.untouched && filter_.Holds(durable.info, channel);
+    if (resumed && !meeting.unsettled) continue;
     if (!resumed) channels_.Arm(channel, frontier);
-    // Of one that resumes, what lies before the durable; a broker that doesn't tell when that was made has it
-    // read twice, of which the second time is dropped.
-    const std::uint64_t before = resumed ? NanosecondsOf(info.created).value_or(0) : 0;
+    // Where it isn't known when the durable was made, what comes a second time is dropped.
+    const std::uint64_t before = resumed ? meeting.made : 0;
     absl::Status noted = owed_.NoteNow(channel, {.frontier = frontier, .before = before});
     // A record that can't be read is no reason not to start: the history stays owed until it can.
     if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
     if (!noted.ok()) owed_.Owe(channel, 0);
   }
   MutexLock lock(mutex_);
-  // Before a durable has delivered anything, some brokers know no floor of it but where it begins.
-  const std::uint64_t settled =
-      info.delivered_consumer_seq == 0 ? info.delivered_stream_seq : info.ack_floor_stream_seq;
-  begun_at_ = untouched ? frontier : settled;
+  begun_at_ = meeting.untouched ? frontier : meeting.settled;
   return absl::OkStatus();
 }
 
