@@ -70,15 +70,6 @@ void DurableHealer::Came(const AckSubject& delivery) {
   options_.wake();
 }
 
-void DurableHealer::Doubt() {
-  {
-    MutexLock lock(mutex_);
-    blind_ = true;
-    if (!Suspect(std::chrono::steady_clock::now())) return;
-  }
-  options_.wake();
-}
-
 void DurableHealer::Told(std::uint64_t deliveries, std::uint64_t stream_seq) {
   {
     MutexLock lock(mutex_);
@@ -192,7 +183,6 @@ void DurableHealer::TakeInfo(const ConsumerInfo& info, TimePoint now) {
               .deliveries = info.delivered_consumer_seq,
               .foreign_pulls = info.num_waiting - std::min(info.num_waiting, kOwnPulls)};
   if (std::exchange(asked_for_more_, false)) {
-    if (std::exchange(blind_, false)) deliveries_ = info.delivered_consumer_seq;
     suspect_until_ = std::max(stream_seq_, info.delivered_stream_seq);
   }
   const std::uint64_t in_hand = in_hand_->CountAbove(info.ack_floor_stream_seq);

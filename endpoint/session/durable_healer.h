@@ -52,9 +52,6 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   // The broker says how many deliveries it has made, and up to which sequence of the stream.
   void Told(std::uint64_t deliveries, std::uint64_t stream_seq);
 
-  // A pull was refused: nothing of the durable comes for a while, and nothing tells what is delivered.
-  void Doubt();
-
   // When Check has something to do; TimePoint::max() for nothing.
   TimePoint next_due() const;
   // Asks and gives back what is due. Does not block.
@@ -95,7 +92,6 @@ class DurableHealer : public std::enable_shared_from_this<DurableHealer> {
   std::uint64_t suspect_until_ MW_GUARDED_BY(mutex_) = 0;
   bool suspect_more_ MW_GUARDED_BY(mutex_) = false;    // there is a reason since
   bool asked_for_more_ MW_GUARDED_BY(mutex_) = false;  // the answer that is awaited was asked for after it
-  bool blind_ MW_GUARDED_BY(mutex_) = false;           // the broker's next answer is all there is to go by
   bool asking_ MW_GUARDED_BY(mutex_) = false;
   TimePoint asked_at_ MW_GUARDED_BY(mutex_);
   TimePoint ask_due_ MW_GUARDED_BY(mutex_);

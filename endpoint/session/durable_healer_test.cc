@@ -236,17 +236,6 @@ TEST_F(DurableHealerTest, ACountThatBeginsAnewIsASuspicion) {
   EXPECT_EQ(Pull().stream_seq, 1u);
 }
 
-// No heartbeat tells of anything as long as no pull waits.
-TEST_F(DurableHealerTest, ARefusedPullIsASuspicion) {
-  ASSERT_NO_FATAL_FAILURE(Store(2));
-  healer_->Begin(Info());
-  EXPECT_EQ(Pull().stream_seq, 1u);  // not ours
-  healer_->Doubt();
-  EXPECT_EQ(woken_, 1);
-  ASSERT_NO_FATAL_FAILURE(GiveBack());
-  EXPECT_EQ(Pull().stream_seq, 1u);
-}
-
 // Of others' messages lie many between.
 TEST_F(DurableHealerTest, TheLatestOfALongStreamIsGivenBackFirst) {
   constexpr int kOthers = 3000;

@@ -105,18 +105,16 @@ void PullLoop::Refill() {
 }
 
 void PullLoop::Check(TimePoint now) {
-  bool lost = false;
   {
     MutexLock lock(mutex_);
-    // Two heartbeats missed: the pull has been lost, by a server that forgot it or a leader that changed.
-    // Once that is so, the next one is not given as long.
-    lost = outstanding_ > 0 && now - heard_ > 2 * options_.heartbeat + (silent_ ? kNoTime : kPause);
-    if (lost) {
+    // Two heartbeats missed: the pull has been lost, by a server that forgot it, a leader that changed, or
+    // one that lets pulls fall without a word where too many wait. Once that is so, the next one is not given
+    // as long.
+    if (outstanding_ > 0 && now - heard_ > 2 * options_.heartbeat + (silent_ ? kNoTime : kPause)) {
       silent_ = true;
       outstanding_ = 0;
     }
   }
-  if (lost && options_.on_silence != nullptr) options_.on_silence();
   Refill();
 }
 

@@ -50,9 +50,6 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
     // Called as on_message is, in the same order: how many deliveries of the durable there have been, here
     // and elsewhere, and up to which sequence of the stream. May be null.
     std::function<void(std::uint64_t deliveries, std::uint64_t stream_seq)> on_heartbeat;
-    // Nothing has been heard of a pull for too long; some brokers let one fall without a word where too many
-    // wait. May be null.
-    std::function<void()> on_silence;
     std::function<void(const absl::Status&)> on_error;
   };
 

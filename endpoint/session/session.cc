@@ -192,9 +192,8 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
   options.stream = durable->stream();
   options.consumer = durable->name();
   options.window = window;
-  options.on_error = [this, durable, healer](const absl::Status& status) {
+  options.on_error = [this, durable](const absl::Status& status) {
     durable->Doubt();
-    if (healer != nullptr) healer->Doubt();
     parts_.on_error(status);
   };
   options.on_message = [this, kind, backlog, loop, durable, healer](NatsMessage message,
@@ -205,7 +204,6 @@ absl::Status Session::Pull(Delivery kind, std::shared_ptr<BoundDurable> durable,
   };
   if (healer != nullptr) {
     options.heartbeat = kHealingHeartbeat;
-    options.on_silence = [healer] { healer->Doubt(); };
     options.on_heartbeat = [healer](std::uint64_t deliveries, std::uint64_t stream_seq) {
       healer->Told(deliveries, stream_seq);
     };
