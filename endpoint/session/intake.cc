@@ -204,7 +204,7 @@ void Intake::Answer(const Place& place, std::string_view verb) const { (void)Try
 
 absl::Status Intake::TryAnswer(const Place& place, std::string_view verb) const {
   const std::shared_ptr<AckSender> sender = sender_.lock();
-  const absl::Status status = sender == nullptr ? Gone() : sender->SendAck(place.reply, verb);
+  absl::Status status = sender == nullptr ? Gone() : sender->SendAck(place.reply, verb);
   // Not before it was sent: what is given back on the same connection later does nothing then.
   if (InHand* const hand = HandOf(place.stream)) hand->Drop(place.seq);
   return status;
