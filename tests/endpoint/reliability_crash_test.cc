@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,46 +13,12 @@
 #include "proto/names.h"
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"
+#include "tests/support/process.h"
 
 namespace meshwarden::testing {
 namespace {
 
 using ::testing::ElementsAre;
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-// The process that is killed: this program again, with this test only. It prints what it is handed, and from
-// message number MW_BLOCK_AT on its handler does not return.
-TEST(CrashingProcess, DISABLED_Run) {
-  EndpointOptions options;
-  options.servers = {Environment("MW_URL")};
-  options.card.name = "bob";
-  options.card.id = Environment("MW_ID");
-  options.channels = {"general", "ops"};
-  options.ack_wait = std::chrono::seconds(1);
-  if (const std::string creds = Environment("MW_CREDS"); !creds.empty()) {
-    MW_ASSERT_OK_AND_ASSIGN(Creds loaded, Creds::Load(creds));
-    options.creds = std::make_shared<const Creds>(std::move(loaded));
-  }
-  const int block_at = std::atoi(Environment("MW_BLOCK_AT").c_str());
-  const bool ack = Environment("MW_ACK") == "1";
-  int count = 0;
-  EndpointHandlers handlers;
-  handlers.on_message = [&](ReceivedMessage message) {
-    std::printf("got %s\n", TextOf(message.message).c_str());
-    std::fflush(stdout);
-    if (ack) (void)message.settle.Ack();
-    if (++count == block_at) pause();
-  };
-  MW_ASSERT_OK_AND_ASSIGN(const auto endpoint, Endpoint::Make(std::move(options), std::move(handlers)));
-  ASSERT_THAT(endpoint->Start(), IsOk());
-  std::printf("started\n");
-  std::fflush(stdout);
-  pause();
-}
 
 class CrashTest : public BothModes {
  protected:
@@ -83,15 +46,12 @@ class CrashTest : public BothModes {
     ASSERT_THAT(options_.creds->Save(creds_, IfExists::kReplace), IsOk());
   }
   absl::StatusOr<std::unique_ptr<Process>> Launch(int block_at, bool ack) {
-    return Process::Start({.argv = {"/proc/self/exe", "--gtest_filter=CrashingProcess.DISABLED_Run",
-                                    "--gtest_also_run_disabled_tests"},
+    return Process::Start({.argv = {Runfile("tests/endpoint/crashing_agent")},
                            .environment = {{"MW_URL", space_->broker().url()},
                                            {"MW_ID", options_.card.id},
                                            {"MW_CREDS", creds_},
                                            {"MW_BLOCK_AT", fmt::format("{}", block_at)},
-                                           {"MW_ACK", ack ? "1" : "0"},
-                                           {"TEST_SHARD_INDEX", "0"},
-                                           {"TEST_TOTAL_SHARDS", "1"}}});
+                                           {"MW_ACK", ack ? "1" : "0"}}});
   }
   static void KillNow(Process& process) {
     process.Signal(SIGKILL);
