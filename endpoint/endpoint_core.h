@@ -19,20 +19,20 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "endpoint/buckets/channel_cache.h"
+#include "endpoint/buckets/own_presence.h"
+#include "endpoint/buckets/roster.h"
+#include "endpoint/channels/chat_membership.h"
+#include "endpoint/channels/history_reader.h"
+#include "endpoint/channels/joined_channels.h"
+#include "endpoint/delivery/dispatcher.h"
+#include "endpoint/delivery/in_hand.h"
+#include "endpoint/delivery/settled_floor.h"
 #include "endpoint/endpoint.h"
 #include "endpoint/nats/connection.h"
 #include "endpoint/session/backfiller.h"
-#include "endpoint/session/channel_cache.h"
-#include "endpoint/session/chat_membership.h"
-#include "endpoint/session/dispatcher.h"
-#include "endpoint/session/history_reader.h"
-#include "endpoint/session/in_hand.h"
 #include "endpoint/session/intake.h"
-#include "endpoint/session/joined_channels.h"
-#include "endpoint/session/own_presence.h"
-#include "endpoint/session/roster.h"
 #include "endpoint/session/session.h"
-#include "endpoint/session/settled_floor.h"
 
 namespace meshwarden {
 

@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 #include "base/text/printable.h"
+#include "endpoint/delivery/seen_messages.h"
 #include "endpoint/endpoint_core.h"
-#include "endpoint/session/seen_messages.h"
 #include "endpoint/space/channel_registry.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"

@@ -12,10 +12,10 @@
 #include <string_view>
 
 #include "base/mutex.h"
-#include "endpoint/session/dispatcher.h"
-#include "endpoint/session/history_reader.h"
+#include "endpoint/channels/history_reader.h"
+#include "endpoint/channels/joined_channels.h"
+#include "endpoint/delivery/dispatcher.h"
 #include "endpoint/session/intake.h"
-#include "endpoint/session/joined_channels.h"
 
 namespace meshwarden {
 

@@ -13,16 +13,16 @@
 #include <string_view>
 
 #include "endpoint/api/endpoint_events.h"
+#include "endpoint/channels/history_reader.h"
+#include "endpoint/channels/joined_channels.h"
+#include "endpoint/delivery/ack_subject.h"
+#include "endpoint/delivery/dispatcher.h"
+#include "endpoint/delivery/in_hand.h"
+#include "endpoint/delivery/inbound.h"
+#include "endpoint/delivery/pull_loop.h"
+#include "endpoint/delivery/seen_messages.h"
+#include "endpoint/delivery/settled_floor.h"
 #include "endpoint/nats/nats_message.h"
-#include "endpoint/session/ack_subject.h"
-#include "endpoint/session/dispatcher.h"
-#include "endpoint/session/history_reader.h"
-#include "endpoint/session/in_hand.h"
-#include "endpoint/session/inbound.h"
-#include "endpoint/session/joined_channels.h"
-#include "endpoint/session/pull_loop.h"
-#include "endpoint/session/seen_messages.h"
-#include "endpoint/session/settled_floor.h"
 
 namespace meshwarden {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "endpoint/session/ack_subject.h"
+#include "endpoint/delivery/ack_subject.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "endpoint/session/ack_subject.h"
+#include "endpoint/delivery/ack_subject.h"
 #include "tests/fuzz/invariant.h"
 
 namespace meshwarden::fuzz {

@@ -1,0 +1,65 @@
+#include "endpoint/buckets/own_presence.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/jetstream/jetstream_answer.h"
+#include "endpoint/nats/blocking.h"
+#include "proto/names.h"
+
+namespace meshwarden {
+
+namespace {
+
+Card WithVersion(Card card) {
+  if (!card.protocol_version.has_value()) card.protocol_version = kProtocolVersion;
+  return card;
+}
+
+}  // namespace
+
+OwnPresence::OwnPresence(const std::string& space, Card card)
+    : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(WithVersion(std::move(card))) {}
+
+void OwnPresence::SetStatus(PresenceStatus status) {
+  MutexLock lock(mutex_);
+  if (!ended_) status_ = status;
+}
+
+void OwnPresence::SetActivity(std::optional<std::string> activity) {
+  MutexLock lock(mutex_);
+  if (!ended_) activity_ = std::move(activity);
+}
+
+void OwnPresence::End() {
+  MutexLock lock(mutex_);
+  status_ = PresenceStatus::kOffline;
+  ended_ = true;
+}
+
+void OwnPresence::PublishAsync(Connection& connection, std::chrono::milliseconds timeout,
+                               std::function<void(absl::Status)> done) {
+  MutexLock lock(mutex_);
+  Presence presence;
+  presence.card = card_;
+  presence.status = status_;
+  presence.activity = activity_;
+  presence.ts = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  connection.RequestAsync(subject_, EncodePresence(presence), timeout,
+                          [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                            done(Annotate(DecodePublishAck(std::move(answer)).status(), "own presence"));
+                          });
+}
+
+absl::Status OwnPresence::Publish(Connection& connection, std::chrono::milliseconds timeout) {
+  struct Done {};
+  return Await<Done>([&](auto done) {
+           PublishAsync(connection, timeout, [done](absl::Status status) {
+             done(status.ok() ? absl::StatusOr<Done>(Done{}) : absl::StatusOr<Done>(std::move(status)));
+           });
+         })
+      .status();
+}
+
+}  // namespace meshwarden

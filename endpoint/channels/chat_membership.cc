@@ -1,0 +1,500 @@
+#include "endpoint/channels/chat_membership.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "endpoint/channels/first_meeting.h"
+#include "proto/channel_pattern.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+
+namespace meshwarden {
+namespace {
+
+std::vector<std::string> Without(std::vector<std::string> channels, std::string_view channel) {
+  std::erase(channels, channel);
+  return channels;
+}
+
+}  // namespace
+
+ChatMembership::ChatMembership(Options options, Connection& connection, JetStreamApi& api,
+                               JoinedChannels& channels, SettledFloor& floor)
+    : options_(std::move(options)),
+      filter_(options_.filter, connection, api),
+      api_(api),
+      channels_(channels),
+      floor_(floor),
+      owed_(options_.filter.space, api, channels) {}
+
+absl::Status ChatMembership::Bind() {
+  absl::StatusOr<Channels> not_live = Channels{};
+  {
+    MutexLock lock(filter_mutex_);
+    not_live = BindHeld();
+  }
+  if (not_live.ok() && !not_live->empty()) options_.on_error(NotLive(*not_live));
+  return not_live.status();
+}
+
+absl::StatusOr<ChatMembership::Channels> ChatMembership::BindHeld() {
+  // In open mode the filter follows the list here: what is not in it was not joined.
+  if (!options_.filter.auth) Resolve({});
+  if (IsIdle()) return Channels{};
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo info, BindDurable(channels_.List()));
+  Channels not_live;
+  if (options_.filter.auth) {
+    Resolve(info);
+    not_live = AcceptAtBind(info);
+  } else {
+    MW_RETURN_IF_ERROR(MoveToList(info));
+  }
+  {
+    MutexLock lock(mutex_);
+    bound_before_ = true;
+  }
+  // What can't be noted stays owed.
+  (void)owed_.Note();
+  return not_live;
+}
+
+bool ChatMembership::IsIdle() {
+  MutexLock lock(mutex_);
+  // In auth mode the durable may tell of a first channel.
+  return channels_.List().empty() && (!options_.filter.auth || unresolved_.empty());
+}
+
+absl::StatusOr<ConsumerInfo> ChatMembership::BindDurable(const Channels& channels) {
+  MW_ASSIGN_OR_RETURN(Durable durable, filter_.LookOrMake(channels));
+  // After the durable is there, so that nothing lies between the history and what it delivers.
+  MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(ChatStream(options_.filter.space)));
+  bool first = false;
+  {
+    MutexLock lock(mutex_);
+    const bool anew = !stream_created_.empty() && stream_created_ != stream.created;
+    if (anew) BeginAnew();
+    first = anew || !bound_before_;
+    stream_created_ = stream.created;
+  }
+  if (first) {
+    MW_RETURN_IF_ERROR(BindFirst(durable, stream.last_seq));
+  } else {
+    BindAgain(durable, stream.last_seq);
+  }
+  // Only now: of one that was made anew everything before its time counts as acknowledged.
+  floor_.Raise(durable.info.delivered_consumer_seq, durable.info.ack_floor_stream_seq);
+  MutexLock lock(mutex_);
+  durable_created_ = durable.info.created;
+  return std::move(durable.info);
+}
+
+// The stream was made anew.
+void ChatMembership::BeginAnew() {
+  channels_.ForgetPositions();
+  floor_.Forget();
+  begun_at_ = 0;
+  aligned_at_ = 0;
+  lacking_.ForgetPositions();
+  for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
+  owed_.ForgetPositions();
+}
+
+// This process meets the durable for the first time. If nothing of it was ever settled, all the history is
+// owed; the live stream is opened only after that has been handed over, so a crash before then owes it again.
+absl::Status ChatMembership::BindFirst(const Durable& durable, std::uint64_t frontier) {
+  const FirstMeeting meeting = Meet(durable.info);
+  for (const std::string& channel : channels_.List()) {
+    const bool resumed = !meeting.untouched && filter_.Holds(durable.info, channel);
+    if (resumed && !meeting.unsettled) continue;
+    if (!resumed) channels_.Arm(channel, frontier);
+    // Where it isn't known when the durable was made, what comes a second time is dropped.
+    const std::uint64_t before = resumed ? meeting.made : 0;
+    absl::Status noted = owed_.NoteNow(channel, {.frontier = frontier, .before = before});
+    // A record that can't be read is no reason not to start: the history stays owed until it can.
+    if (!noted.ok() && !absl::IsInvalidArgument(noted)) return noted;
+    if (!noted.ok()) owed_.Owe(channel, 0);
+  }
+  MutexLock lock(mutex_);
+  begun_at_ = meeting.untouched ? frontier : meeting.settled;
+  return absl::OkStatus();
+}
+
+void ChatMembership::NoteLost() {
+  MutexLock lock(mutex_);
+  lost_ = true;
+}
+
+// Some brokers (2.10) forget when a durable was made once its filter has moved, and call the time of their
+// own start that. So another time tells something only together with fewer deliveries than have come.
+bool ChatMembership::IsAnother(const Durable& durable) {
+  if (durable.made || lost_) return true;
+  const std::uint64_t deliveries = durable.info.delivered_consumer_seq;
+  return durable.info.created != durable_created_ && (deliveries == 0 || deliveries < floor_.deliveries());
+}
+
+std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.seq()); }
+
+// What the durable settles says nothing of a channel that was kept out of its filter meanwhile.
+std::uint64_t ChatMembership::MissedAfter(const std::string& channel) {
+  std::uint64_t after = owed_.MissedAfter(channel, SettledUpTo());
+  after = lacking_.MissedAfter(channel, after);
+  const auto left = unresolved_.find(channel);
+  if (left != unresolved_.end() && !left->second.joining) after = std::min(after, left->second.settled);
+  return after;
+}
+
+void ChatMembership::BindAgain(const Durable& durable, std::uint64_t frontier) {
+  MutexLock lock(mutex_);
+  // Made anew, here or by a launcher, it begins behind what is in the stream. What the old one would have
+  // delivered is read from the history, whatever the replay policy says to newcomers. (One whose state a
+  // broker lost delivers everything again, and what is settled is dropped.)
+  if (!IsAnother(durable)) return;
+  for (const std::string& channel : channels_.List()) channels_.Owe(channel, MissedAfter(channel), frontier);
+  begun_at_ = frontier;
+  floor_.CountAnew();
+  lost_ = false;
+}
+
+std::string ChatMembership::durable_created() {
+  MutexLock lock(mutex_);
+  return durable_created_;
+}
+
+// After moves whose outcome was not learnt: the durable tells. One that is being said again is left alone.
+void ChatMembership::Resolve(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  for (auto next = unresolved_.begin(); next != unresolved_.end();) {
+    const auto& [channel, unresolved] = *next;
+    if (channel == moving_) {
+      ++next;
+      continue;
+    }
+    const bool filtered = filter_.Holds(info, channel);
+    if (!channels_.Contains(channel)) {
+      if (filtered) {
+        Admit(channel);
+      } else {
+        channels_.Disarm(channel);
+      }
+    } else if (filtered || !options_.filter.auth) {
+      owed_.OweMissed(channel, unresolved.settled);
+    } else if (!unresolved.joining) {
+      channels_.Leave(channel);
+      Forget(channel);
+    }
+    next = unresolved_.erase(next);
+  }
+}
+
+// The look at which it is held again, or a move that says it, ends a lack: only then is it known up to where
+// something was missed.
+void ChatMembership::NoteFilter(const ConsumerInfo& info) {
+  for (const std::string& channel : channels_.List()) {
+    if (filter_.Holds(info, channel)) {
+      NoteHeld(channel);
+    } else {
+      lacking_.Add(channel, aligned_at_);
+    }
+  }
+  aligned_at_ = std::max(begun_at_, std::min(floor_.seq(), info.ack_floor_stream_seq));
+}
+
+void ChatMembership::NoteHeld(const std::string& channel) {
+  if (const auto since = lacking_.Remove(channel)) owed_.OweMissed(channel, *since);
+}
+
+ChatMembership::Channels ChatMembership::Expected() { return lacking_.WithoutAccepted(channels_.List()); }
+
+// What a launcher has taken out or put in is the launcher's affair; what a late request of ours has is not.
+bool ChatMembership::IsOursToMove() { return !options_.filter.auth || filter_.may_move_late(); }
+
+bool ChatMembership::IsAstray(const ConsumerInfo& info) {
+  // A move says the whole filter.
+  if (!moving_.empty()) return false;
+  // What came of them is not to be decided as long as they may still come.
+  if (!unresolved_.empty()) return !filter_.may_move_late();
+  const Channels expected = Expected();
+  if (!expected.empty() && IsOursToMove()) return !filter_.IsExactly(info, expected);
+  return !lacking_.AllAccepted();
+}
+
+absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
+  Channels wanted;
+  {
+    MutexLock lock(mutex_);
+    NoteFilter(info);
+    wanted = Expected();
+    if (filter_.IsExactly(info, wanted)) return absl::OkStatus();
+  }
+  MW_RETURN_IF_ERROR(Annotate(filter_.Set(wanted).status, "durable " + info.name));
+  MutexLock lock(mutex_);
+  for (const std::string& channel : wanted) NoteHeld(channel);
+  return absl::OkStatus();
+}
+
+ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  NoteFilter(info);
+  strayed_ = IsOursToMove() && IsAstray(info);
+  if (IsOursToMove()) return {};
+  // All of them, also those that were told of on an earlier connection.
+  lacking_.WithdrawAcceptance();
+  // Whoever joins or leaves it learns by that.
+  return Without(lacking_.Accept(), moving_);
+}
+
+bool ChatMembership::Compare(const ConsumerInfo& info) {
+  MutexLock lock(mutex_);
+  if (!bound_before_ || info.created != durable_created_ || !moving_.empty()) return false;
+  NoteFilter(info);
+  strayed_ = IsAstray(info);
+  if (!strayed_) told_.clear();
+  return strayed_ || !owed_.empty();
+}
+
+void ChatMembership::Realign() {
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(strayed_, false)) return;
+  }
+  absl::Status told;
+  {
+    MutexLock lock(filter_mutex_);
+    told = RealignHeld();
+  }
+  if (!told.ok()) options_.on_error(told);
+}
+
+// What to tell.
+absl::Status ChatMembership::RealignHeld() {
+  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
+  // The next comparison will tell; and a durable that is gone, the session.
+  if (!info.ok()) return absl::OkStatus();
+  if (info->created != durable_created()) return absl::OkStatus();
+  // What may have moved it late has had its time.
+  if (!filter_.may_move_late()) Resolve(options_.filter.auth ? *info : ConsumerInfo{});
+  {
+    MutexLock lock(mutex_);
+    NoteFilter(*info);
+    if (!IsAstray(*info)) return absl::OkStatus();
+    if (Expected().empty() || !IsOursToMove()) {
+      const Channels added = lacking_.Accept();
+      return added.empty() ? absl::OkStatus() : NotLive(added);
+    }
+  }
+  if (const absl::Status moved = MoveToList(*info); !moved.ok()) {
+    // Lost with the connection: the next one sees to it.
+    if (!options_.await_live(TimePoint::min()).ok()) return absl::OkStatus();
+    return OnceTold(Annotate(moved, "something else moved the filter, and it stays so for now"));
+  }
+  return absl::AbortedError(fmt::format(
+      "the filter of {} was not that of the joined channels: another endpoint under this id, a launcher, "
+      "or a request that arrived late, had moved it. It has been put right, and what was missed follows",
+      info->name));
+}
+
+// At the first of the looks that find the same.
+absl::Status ChatMembership::OnceTold(const absl::Status& status) {
+  MutexLock lock(mutex_);
+  const bool again = std::exchange(told_, std::string(status.message())) == status.message();
+  return again ? absl::OkStatus() : status;
+}
+
+absl::Status ChatMembership::NotLive(const Channels& missing) const {
+  return absl::FailedPreconditionError(fmt::format(
+      "nothing arrives live from {}: not in the filter of {}. Join the channel again, leave it, or have it "
+      "provisioned",
+      fmt::join(missing, ", "), ChatDurable(options_.filter.self.id)));
+}
+
+absl::Status ChatMembership::NoteOwed() {
+  // Not to wait for a filter that is being moved.
+  if (owed_.empty()) return absl::OkStatus();
+  MutexLock lock(filter_mutex_);
+  return owed_.Note();
+}
+
+absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
+  MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  absl::StatusOr<bool> joined = false;
+  {
+    MutexLock move_lock(move_mutex_);
+    SetMoving(channel);
+    joined = JoinHeld(std::string(channel));
+    SetMoving("");
+  }
+  if (!joined.ok() || !*joined) return joined;
+  if (const absl::Status noted = NoteOwed(); !noted.ok()) options_.on_error(noted);
+  return true;
+}
+
+absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
+  bool anew = false;
+  {
+    MutexLock lock(mutex_);
+    anew = !channels_.Contains(channel);
+    if (!anew && !unresolved_.contains(channel) && !lacking_.Contains(channel)) return false;
+  }
+  MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
+  if (anew) MW_RETURN_IF_ERROR(PrepareJoin(channel));
+  MW_RETURN_IF_ERROR(Move({.channel = channel, .joining = true}));
+  return true;
+}
+
+absl::Status ChatMembership::PrepareJoin(const std::string& channel) {
+  MutexLock filter_lock(filter_mutex_);
+  // The first of all; binds have had no durable to look after.
+  if (channels_.List().empty()) {
+    MW_RETURN_IF_ERROR(BindDurable({channel}).status());
+    MutexLock lock(mutex_);
+    bound_before_ = true;
+  }
+  {
+    // An earlier try may have moved the filter, and what has come since then was taken: its watermark holds.
+    MutexLock lock(mutex_);
+    if (unresolved_.contains(channel)) return absl::OkStatus();
+  }
+  MW_ASSIGN_OR_RETURN(const std::uint64_t before, owed_.Frontier());
+  channels_.Arm(channel, before);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ChatMembership::Leave(std::string_view channel) {
+  const std::string name(channel);
+  MutexLock move_lock(move_mutex_);
+  {
+    MutexLock lock(mutex_);
+    if (!channels_.Contains(name) && !unresolved_.contains(name)) return false;
+  }
+  MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
+  SetMoving(name);
+  const absl::Status status = Move({.channel = name, .joining = false});
+  SetMoving("");
+  if (!status.ok()) return status;
+  return true;
+}
+
+void ChatMembership::SetMoving(std::string_view channel) {
+  MutexLock lock(mutex_);
+  moving_ = channel;
+}
+
+// Saying the same filter twice does no harm, so a move whose answer was lost is said again, on the next
+// connection if need be. Once it may have happened, no refusal of another attempt takes that back.
+absl::Status ChatMembership::Move(const Change& change) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + options_.move_timeout;
+  std::uint64_t settled = 0;
+  {
+    MutexLock lock(mutex_);
+    settled = SettledUpTo();
+  }
+  absl::Status lost;  // of the last attempt that may have moved the filter
+  while (true) {
+    const Outcome outcome = Attempt(change);
+    if (outcome.status.ok()) return outcome.status;
+    if (outcome.unknown) lost = outcome.status;
+    if (outcome.unanswered && std::chrono::steady_clock::now() < deadline &&
+        options_.await_live(deadline).ok()) {
+      continue;
+    }
+    if (lost.ok()) {
+      Disclaim(change);
+      return outcome.status;
+    }
+    NoteUnknown(change, settled);
+    return Annotate(lost,
+                    "whether the channels changed is not known; joined channels will tell once the "
+                    "endpoint is bound again, or nothing can be on its way any more");
+  }
+}
+
+void ChatMembership::NoteUnknown(const Change& change, std::uint64_t settled) {
+  MutexLock lock(mutex_);
+  const auto found = unresolved_.find(change.channel);
+  // After an unclear leave it may have been out of the filter since then.
+  const bool left = found != unresolved_.end() && !found->second.joining;
+  if (left) settled = std::min(settled, found->second.settled);
+  unresolved_.insert_or_assign(change.channel, Unresolved{.joining = change.joining, .settled = settled});
+}
+
+// With the list as it is now: a bind since the last attempt may have found out about other channels.
+ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
+  MutexLock filter_lock(filter_mutex_);
+  Channels asked = ListAfter(change);
+  if (asked.empty()) {
+    return {.status = absl::FailedPreconditionError(fmt::format(
+                "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
+                change.channel))};
+  }
+  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
+  if (IsUnanswered(info.status())) return {.status = info.status(), .unanswered = true};
+  Channels held = asked;
+  if (info.ok()) {
+    // What something else has taken out since the last look comes back by this move.
+    MutexLock lock(mutex_);
+    NoteFilter(*info);
+    held = lacking_.Without(asked, change.channel);
+  }
+  Outcome outcome = filter_.Set(asked);
+  // What was taken out may not be allowed any more, which says nothing against the rest.
+  const bool refused = !outcome.status.ok() && !outcome.unknown && options_.filter.auth;
+  if (refused && held.size() < asked.size() && !held.empty()) {
+    asked = std::move(held);
+    outcome = filter_.Set(asked);
+  }
+  if (outcome.status.ok()) Commit(change, asked);
+  return outcome;
+}
+
+ChatMembership::Channels ChatMembership::ListAfter(const Change& change) const {
+  Channels channels = Without(channels_.List(), change.channel);
+  if (change.joining) channels.push_back(change.channel);
+  return channels;
+}
+
+// A move that went through says the whole filter, so it also settles earlier ones whose outcome was not
+// known.
+void ChatMembership::Commit(const Change& change, const Channels& asked) {
+  MutexLock lock(mutex_);
+  for (const auto& [channel, unresolved] : unresolved_) {
+    if (lacking_.Contains(channel)) {
+      lacking_.Add(channel, unresolved.settled);
+    } else if (channels_.Contains(channel)) {
+      owed_.OweMissed(channel, unresolved.settled);
+    } else if (channel != change.channel) {
+      channels_.Disarm(channel);
+    }
+  }
+  unresolved_.clear();
+  for (const std::string& channel : asked) NoteHeld(channel);
+  if (!change.joining) {
+    channels_.Leave(change.channel);
+    Forget(change.channel);
+  } else if (!channels_.Contains(change.channel)) {
+    Admit(change.channel);
+  }
+}
+
+// It was left.
+void ChatMembership::Forget(const std::string& channel) {
+  owed_.Drop(channel);
+  (void)lacking_.Remove(channel);
+}
+
+// Whoever comes back is told again of what there was.
+void ChatMembership::Admit(const std::string& channel) {
+  owed_.Owe(channel, channels_.Watermark(channel));
+  channels_.Join(channel);
+}
+
+// It was refused, and unless an earlier attempt may yet move the filter nothing is left of it.
+void ChatMembership::Disclaim(const Change& change) {
+  MutexLock lock(mutex_);
+  if (change.joining && !unresolved_.contains(change.channel)) channels_.Disarm(change.channel);
+}
+
+}  // namespace meshwarden
