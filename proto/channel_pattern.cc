@@ -87,6 +87,32 @@ bool PatternsOverlap(std::string_view a, std::string_view b) {
   return b_walk.done();
 }
 
+std::optional<std::string> MeetOfPatterns(std::string_view a, std::string_view b) {
+  std::string meet;
+  const auto append = [&meet](std::string_view segments) {
+    if (!meet.empty()) meet += '.';
+    meet += segments;
+  };
+  Segments a_walk(a);
+  Segments b_walk(b);
+  std::string_view a_segment;
+  std::string_view b_segment;
+  while (true) {
+    const std::string_view a_rest = a_walk.rest();
+    const std::string_view b_rest = b_walk.rest();
+    const bool a_ends = !a_walk.Next(a_segment);
+    const bool b_ends = !b_walk.Next(b_segment);
+    if (a_ends || b_ends) return a_ends && b_ends ? std::optional(std::move(meet)) : std::nullopt;
+    // Whatever the other demands of the rest is within it, be it one segment or more.
+    if (IsRest(a_segment) || IsRest(b_segment)) {
+      append(IsRest(a_segment) ? b_rest : a_rest);
+      return meet;
+    }
+    if (a_segment != "*" && b_segment != "*" && a_segment != b_segment) return std::nullopt;
+    append(a_segment == "*" ? b_segment : a_segment);
+  }
+}
+
 absl::StatusOr<ChannelPattern> ChannelPattern::Parse(std::string_view text) {
   MW_RETURN_IF_ERROR(ValidateChannel(text));
   return ChannelPattern(std::string(text));

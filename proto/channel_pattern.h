@@ -39,6 +39,9 @@ bool PatternCovers(std::string_view wide, std::string_view narrow);
 // True if some concrete subject is matched by both.
 bool PatternsOverlap(std::string_view a, std::string_view b);
 
+// The pattern that matches exactly what both match; nothing if they share no concrete subject.
+std::optional<std::string> MeetOfPatterns(std::string_view a, std::string_view b);
+
 // A channel pattern that passed ValidateChannel.
 class ChannelPattern {
  public:

@@ -117,6 +117,22 @@ TEST(CollapsePatternsTest, NonEmptyListStaysNonEmpty) {
   EXPECT_THAT(CollapsePatterns(Strings{}), IsEmpty());
 }
 
+TEST(MeetOfPatternsTest, IsWhatBothMatch) {
+  EXPECT_EQ(MeetOfPatterns("team.>", "team.backend"), "team.backend");
+  EXPECT_EQ(MeetOfPatterns(">", "*.x"), "*.x");
+  EXPECT_EQ(MeetOfPatterns("a.*.c", "a.b.>"), "a.b.c");
+  EXPECT_EQ(MeetOfPatterns("a.>", "*.b.>"), "a.b.>");
+  EXPECT_EQ(MeetOfPatterns("a.*", "*.b"), "a.b");
+}
+
+TEST(MeetOfPatternsTest, WhatSharesNothingHasNone) {
+  EXPECT_EQ(MeetOfPatterns("a", "b"), std::nullopt);
+  EXPECT_EQ(MeetOfPatterns("a", "a.b"), std::nullopt);
+  EXPECT_EQ(MeetOfPatterns("a.b", "a"), std::nullopt);
+  EXPECT_EQ(MeetOfPatterns("a.>", "a"), std::nullopt);
+  EXPECT_EQ(MeetOfPatterns("*", "*.>"), std::nullopt);
+}
+
 TEST(FindOverlapTest, PartialOverlapIsFound) {
   EXPECT_EQ(FindOverlap(Strings{"x", "a.*.c", "a.b.>"}),
             std::pair(std::string("a.*.c"), std::string("a.b.>")));

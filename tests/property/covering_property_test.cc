@@ -1,6 +1,7 @@
 // The covering relation against brute force, over every pair of small patterns.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,15 @@ TEST(CoveringPropertyTest, OverlapIsASharedSubject) {
         return PatternsOverlap(a.pattern, b.pattern) == (a.set & b.set).any();
       });
   EXPECT_GE(checked, 1'000'000U);
+}
+
+TEST(CoveringPropertyTest, TheMeetIsWhatBothMatch) {
+  const std::size_t checked =
+      CheckPairs(PatternsWithSets(3), [](const PatternAndSet& a, const PatternAndSet& b) {
+        const std::optional<std::string> meet = MeetOfPatterns(a.pattern, b.pattern);
+        return (meet.has_value() ? SubjectsOf(*meet) : SubjectSet()) == (a.set & b.set);
+      });
+  EXPECT_GE(checked, 5'000U);
 }
 
 TEST(CoveringPropertyTest, MatchingIsMembership) {
