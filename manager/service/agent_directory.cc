@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "provisioning/recorded_agent.h"
+
 namespace meshwarden {
 namespace {
 
@@ -51,7 +53,7 @@ void AgentDirectory::Forget(const std::string& id) {
 }
 
 void AgentDirectory::RecordRead(const std::string& id, const absl::StatusOr<AgentRecord>& record) {
-  const AgentPolicy* agent = record.ok() ? AgentOf(*record) : nullptr;
+  const AgentPolicy* agent = record.ok() ? RecordedAgent(*policy_, *record) : nullptr;
   // Only an answer is remembered; a broker that could not say, or a record that says nothing, leaves nothing
   // behind.
   const bool known = record.ok() || absl::IsNotFound(record.status());
@@ -70,15 +72,6 @@ void AgentDirectory::RecordRead(const std::string& id, const absl::StatusOr<Agen
   for (const Found& found : waiting) {
     found(answer);
   }
-}
-
-const AgentPolicy* AgentDirectory::AgentOf(const AgentRecord& record) const {
-  if (record.state != RecordState::kLive) {
-    return nullptr;
-  }
-  const AgentPolicy* agent = policy_->FindByName(record.agent);
-  const bool pinned_elsewhere = agent != nullptr && agent->id.has_value() && *agent->id != record.id;
-  return pinned_elsewhere ? nullptr : agent;
 }
 
 std::optional<const AgentPolicy*> AgentDirectory::Recall(const std::string& id) {

@@ -67,9 +67,6 @@ class AgentDirectory {
   bool StartWaiting(const std::string& id, Found found) MW_EXCLUDES(mutex_);
   void Remember(const std::string& id, const AgentPolicy* agent) MW_REQUIRES(mutex_);
   void Erase(const std::string& id) MW_REQUIRES(mutex_);
-  // The agent that a record names, if it is live and today's policy has it and does not pin it to another id;
-  // else null.
-  const AgentPolicy* AgentOf(const AgentRecord& record) const;
   void RecordRead(const std::string& id, const absl::StatusOr<AgentRecord>& record) MW_EXCLUDES(mutex_);
 
   const std::shared_ptr<const Policy> policy_;

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "proto/names.h"
+#include "provisioning/recorded_agent.h"
 
 namespace meshwarden {
 
@@ -14,10 +15,7 @@ absl::StatusOr<const AgentPolicy*> WatchRepairs::AgentOf(const std::string& id) 
   if (record.state != RecordState::kLive) {
     return absl::NotFoundError(fmt::format("{} is recorded as {}", id, NameOf(record.state)));
   }
-  const AgentPolicy* const pinned = parts_.policy->FindByPinnedId(id);
-  const AgentPolicy* const agent = pinned != nullptr ? pinned : parts_.policy->FindByName(record.agent);
-  // An agent that is pinned to another id is that one only.
-  if (agent != nullptr && (agent == pinned || !agent->id.has_value())) return agent;
+  if (const AgentPolicy* const agent = RecordedAgent(*parts_.policy, record)) return agent;
   return absl::NotFoundError(fmt::format("{} is recorded as an agent that today's policy does not have", id));
 }
 
