@@ -81,6 +81,10 @@ std::string UnicastSubject(std::string_view space, std::string_view target, std:
   return FiveTokens(space, SubjectKind::kInst, target, sender);
 }
 
+std::string ParkedChatSubject(std::string_view space) {
+  return fmt::format("{}.chat.=none.=none", SpacePrefix(space));
+}
+
 std::string AnycastSubject(std::string_view space, std::string_view role, std::string_view sender) {
   return FiveTokens(space, SubjectKind::kSvc, role, sender);
 }

@@ -23,6 +23,9 @@ std::string SpaceWildcard(std::string_view space);
 absl::StatusOr<std::string> ChatSubject(std::string_view space, std::string_view sender,
                                         std::string_view channel);
 std::string UnicastSubject(std::string_view space, std::string_view target, std::string_view sender);
+// What a chat durable reads that is to read nothing: a subject that nobody can publish to, since '=' never
+// comes out of the token rule.
+std::string ParkedChatSubject(std::string_view space);
 std::string AnycastSubject(std::string_view space, std::string_view role, std::string_view sender);
 std::string ControlSubject(std::string_view space, std::string_view service, std::string_view sender);
 

@@ -14,6 +14,7 @@ using ::meshwarden::testing::StatusIs;
 TEST(SubjectTest, SubjectsAreBuiltFromTokens) {
   EXPECT_EQ(SpaceWildcard("my space"), "cotal.my_space.>");
   EXPECT_EQ(UnicastSubject("main", "UB", "UA"), "cotal.main.inst.UB.UA");
+  EXPECT_EQ(ParkedChatSubject("main"), "cotal.main.chat.=none.=none");
   EXPECT_EQ(AnycastSubject("main", "code review", "*"), "cotal.main.svc.code_review.*");
   EXPECT_EQ(ControlSubject("main", "self", "U.A"), "cotal.main.ctl.self.U_A");
 }

@@ -144,6 +144,12 @@ absl::StatusOr<ConsumerConfig> ChatDurableConfig(std::string_view space, std::st
   return config;
 }
 
+ConsumerConfig ParkedChatDurableConfig(std::string_view space, std::string_view id) {
+  ConsumerConfig config = DurableConfig(ChatDurable(id), "new");
+  config.filter_subjects = {ParkedChatSubject(space)};
+  return config;
+}
+
 ConsumerConfig DmDurableConfig(std::string_view space, std::string_view id) {
   ConsumerConfig config = DurableConfig(DmDurable(id), "all");
   config.filter_subject = UnicastSubject(space, id, "*");

@@ -42,6 +42,8 @@ absl::StatusOr<ConsumerConfig> ConsumerConfigFromJson(const Json& json);
 // filter_subjects; DM and role queue deliver all and keep theirs.
 absl::StatusOr<ConsumerConfig> ChatDurableConfig(std::string_view space, std::string_view id,
                                                  std::span<const std::string> channels);
+// The chat durable of one that is to read nothing.
+ConsumerConfig ParkedChatDurableConfig(std::string_view space, std::string_view id);
 ConsumerConfig DmDurableConfig(std::string_view space, std::string_view id);
 ConsumerConfig TaskDurableConfig(std::string_view space, std::string_view role);
 

@@ -41,8 +41,12 @@ absl::Status CheckStream(const StreamConfig& wanted, const StreamInfo& found) {
 class FilterMove : public std::enable_shared_from_this<FilterMove> {
  public:
   FilterMove(JetStreamApi& api, std::string stream, ConsumerConfig config,
-             std::function<void(absl::Status)> done)
-      : api_(api), stream_(std::move(stream)), config_(std::move(config)), done_(std::move(done)) {}
+             std::function<void(absl::Status)> done, std::function<void()> lost)
+      : api_(api),
+        stream_(std::move(stream)),
+        config_(std::move(config)),
+        done_(std::move(done)),
+        lost_(std::move(lost)) {}
 
   void Start() {
     api_.UpdateConsumerAsync(stream_, config_,
@@ -59,7 +63,10 @@ class FilterMove : public std::enable_shared_from_this<FilterMove> {
     if (HasJsError(status, JsError::kImmutableField) && !adopted_)
       return AdoptConfiguration(std::move(status));
     // The answer is lost, not necessarily the move.
-    if (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) return ReadBack(std::move(status));
+    if (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) {
+      if (lost_ != nullptr) lost_();
+      return ReadBack(std::move(status));
+    }
     // Just restarted, a broker answers the first update of a durable with the filters of before.
     if (absl::IsInternal(status)) return ReadBack(std::move(status));
     done_(std::move(status));
@@ -100,6 +107,7 @@ class FilterMove : public std::enable_shared_from_this<FilterMove> {
   const std::string stream_;
   ConsumerConfig config_;
   const std::function<void(absl::Status)> done_;
+  const std::function<void()> lost_;
   bool adopted_ = false;
 };
 
@@ -162,11 +170,19 @@ absl::StatusOr<ConsumerInfo> Privileged::ProvisionTaskQueue(std::string_view rol
 }
 
 void Privileged::SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,
-                                    std::function<void(absl::Status)> done) {
+                                    std::function<void(absl::Status)> done, std::function<void()> lost) {
   if (absl::Status status = CheckToken("an id", id); !status.ok()) return done(std::move(status));
   absl::StatusOr<ConsumerConfig> config = ChatDurableConfig(space_, id, channels);
   if (!config.ok()) return done(config.status());
-  std::make_shared<FilterMove>(api_, ChatStream(space_), *std::move(config), std::move(done))->Start();
+  std::make_shared<FilterMove>(api_, ChatStream(space_), *std::move(config), std::move(done), std::move(lost))
+      ->Start();
+}
+
+void Privileged::ParkChatAsync(std::string_view id, std::function<void(absl::Status)> done) {
+  if (absl::Status status = CheckToken("an id", id); !status.ok()) return done(std::move(status));
+  std::make_shared<FilterMove>(api_, ChatStream(space_), ParkedChatDurableConfig(space_, id), std::move(done),
+                               nullptr)
+      ->Start();
 }
 
 absl::Status Privileged::SetChatFilterFor(std::string_view id, std::span<const std::string> channels) {

@@ -40,8 +40,13 @@ class Privileged {
   // Moves the filter of `chat_<id>` to `channels`. `done` gets OK only after the broker has confirmed exactly
   // these filters. NotFound: there is no such durable. DeadlineExceeded or Unavailable: the outcome was not
   // known and reading back did not show the new filter in time.
+  // `lost`, which may be null, is called before `done` for each update whose answer did not come: it may be
+  // carried out at any later time, whatever `done` says.
   void SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,
-                          std::function<void(absl::Status)> done);
+                          std::function<void(absl::Status)> done, std::function<void()> lost = nullptr);
+  // The same to a filter that lets nothing through (see ParkedChatSubject), for who may read nothing any
+  // more.
+  void ParkChatAsync(std::string_view id, std::function<void(absl::Status)> done);
   absl::Status SetChatFilterFor(std::string_view id, std::span<const std::string> channels);
 
   // Deletes the stored messages of all channels, or of one (or of all that a pattern matches), and returns

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "endpoint/space/api_guard.h"
 #include "endpoint/space/control.h"
+#include "manager/audit/filter_audit.h"
 #include "manager/process/default_server.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
@@ -52,6 +53,10 @@ constexpr char kGuardUnknown[] =
     "cannot tell whether this server holds agents to their policy: mover_credentials may not ask; run "
     "meshwarden "
     "space harden --dir DIR, where space init wrote, and restart with what it writes";
+constexpr char kFiltersUnseen[] =
+    "cannot tell what agents read: mover_credentials may not list chat durables, so filters that are wider "
+    "than "
+    "the policy stay as they are; run meshwarden space harden, and restart with what it writes";
 constexpr char kNobodyWatches[] =
     "nobody watches what is done to agents' durables: deleted and misplaced ones are neither reported nor "
     "put "
@@ -138,6 +143,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(daemon->CheckServer());
   daemon->CheckGuard();
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
+  MW_RETURN_IF_ERROR(daemon->CutFiltersBack());
   MW_RETURN_IF_ERROR(daemon->Serve());
   MW_RETURN_IF_ERROR(daemon->Watch());
   daemon->keeper_->Start(*daemon->apis_.back());
@@ -249,6 +255,30 @@ absl::Status Daemon::CheckRecords() {
         "cannot read agent records; is JetStream enabled, and is mover_credentials of this space?");
   }
   TellOfLayout(*layout, log_);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::CutFiltersBack() {
+  const auto records = std::make_shared<const RecordReader>(*movers_.front(), *records_, config_.space, log_);
+  const absl::StatusOr<FilterAudit> audit = meshwarden::CutFiltersBack(
+      {.api = *apis_.front(),
+       .space = config_.space,
+       .policy = material_.policy,
+       .read_record = [records](const std::string& id, auto done) { records->Read(id, std::move(done)); },
+       .log = log_});
+  if (absl::IsPermissionDenied(audit.status())) {
+    log_.Write(LogLevel::kError, kFiltersUnseen);
+    return absl::OkStatus();
+  }
+  // A space that is not set up yet has nobody who reads.
+  if (HasJsError(audit.status(), JsError::kStreamNotFound)) return absl::OkStatus();
+  MW_RETURN_IF_ERROR(Annotate(audit.status(), "cannot tell whether chat filters are within the policy"));
+  log_.Write(LogLevel::kInfo, "chat filters are within the policy",
+             {{"durables", static_cast<std::int64_t>(audit->durables)},
+              {"cut", static_cast<std::int64_t>(audit->cut)},
+              {"parked", static_cast<std::int64_t>(audit->parked)},
+              {"unknown", static_cast<std::int64_t>(audit->unknown)},
+              {"failed", static_cast<std::int64_t>(audit->failed)}});
   return absl::OkStatus();
 }
 

@@ -56,6 +56,8 @@ class Daemon {
   void CheckGuard();
   // Asks where records lie: answered only if the mover's rights and the space are as they must be.
   absl::Status CheckRecords();
+  // Takes back what a policy that became narrower while no manager ran has left to agents.
+  absl::Status CutFiltersBack();
   absl::Status Serve();
   // Nothing to do without a credential for it, but to say so.
   absl::Status Watch();
