@@ -45,6 +45,12 @@ class Subscription {
   // Asks the server to send no more; what it has sent is still handled. Brief. Idempotent. For this
   // connection only: one that replaces it subscribes again, unless this object is gone by then.
   virtual void StartDrain() = 0;
+  // Throws away, unhandled, all that the server has sent so far: what waits here and what is still on its
+  // way. From the call on nothing of that is handled, whatever it returns. Waits until the server has shown,
+  // by answering a ping, that all of it has come. DeadlineExceeded, Unavailable: it has not; whatever comes
+  // over the present connection is thrown away until another call succeeds, and the next connection begins
+  // afresh. Not from a handler of this connection.
+  virtual absl::Status DiscardReceived(std::chrono::milliseconds timeout) = 0;
 };
 
 class Connection {

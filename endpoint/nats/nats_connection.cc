@@ -54,6 +54,12 @@ class NatsConnection::OwnedSubscription final : public Subscription {
       : connection_(connection), feed_(std::move(feed)) {}
   ~OwnedSubscription() override { connection_.Unsubscribe(feed_); }
   void StartDrain() override { feed_->StartDrain(); }
+  absl::Status DiscardReceived(std::chrono::milliseconds timeout) override {
+    feed_->StartDiscarding();
+    MW_RETURN_IF_ERROR(connection_.Flush(timeout));
+    feed_->DiscardReceived();
+    return absl::OkStatus();
+  }
 
  private:
   NatsConnection& connection_;

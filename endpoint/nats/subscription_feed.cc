@@ -28,6 +28,9 @@ absl::Status SubscriptionFeed::Bind(natsConnection* connection) {
                                           key_->closure());
   if (status != NATS_OK) return StatusOfNats(status, fmt::format("subscribe to \"{}\"", subject_));
   subscription_.reset(raw);
+  received_ = 0;
+  // It may lie where the one before lay.
+  if (discarded_ == raw) discarded_ = nullptr;
   // Fails if the connection has been lost since; then nothing more is delivered.
   if (natsSubscription_SetOnCompleteCB(raw, &OnComplete, key_->closure()) == NATS_OK) ++unfinished_;
   return absl::OkStatus();
@@ -46,6 +49,30 @@ bool SubscriptionFeed::AwaitDrained(TimePoint deadline) {
   return true;
 }
 
+void SubscriptionFeed::StartDiscarding() {
+  MutexLock lock(mutex_);
+  discarded_ = subscription_.get();
+  discarded_up_to_ = std::nullopt;
+}
+
+void SubscriptionFeed::DiscardReceived() {
+  MutexLock lock(mutex_);
+  // Bound anew since: what comes now was sent to the new one.
+  if (subscription_ == nullptr || discarded_ != subscription_.get()) return;
+  int pending = 0;
+  std::int64_t delivered = 0;
+  const natsStatus status = natsSubscription_GetStats(subscription_.get(), &pending, nullptr, nullptr,
+                                                      nullptr, &delivered, nullptr);
+  // It fails for one whose connection has ended, from which nothing new comes.
+  if (status == NATS_OK) discarded_up_to_ = delivered + pending;
+}
+
+bool SubscriptionFeed::IsDiscarded(const natsSubscription* from) {
+  if (from == subscription_.get()) ++received_;
+  if (from != discarded_ || discarded_ == nullptr) return false;
+  return !discarded_up_to_.has_value() || received_ <= *discarded_up_to_;
+}
+
 void SubscriptionFeed::End() {
   UniqueNatsSubscription subscription;
   {
@@ -59,9 +86,9 @@ void SubscriptionFeed::End() {
   while (handling_ && handling_thread_ != std::this_thread::get_id()) changed_.Wait(mutex_);
 }
 
-void SubscriptionFeed::OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+void SubscriptionFeed::OnMessage(natsConnection*, natsSubscription* from, natsMsg* message, void* closure) {
   const UniqueNatsMsg owner(message);
-  if (const auto self = CallbackTarget<SubscriptionFeed>(closure)) self->Handle(*message);
+  if (const auto self = CallbackTarget<SubscriptionFeed>(closure)) self->Handle(from, *message);
 }
 
 void SubscriptionFeed::OnComplete(void* closure) {
@@ -72,11 +99,11 @@ void SubscriptionFeed::OnComplete(void* closure) {
   self->changed_.NotifyAll();
 }
 
-void SubscriptionFeed::Handle(natsMsg& message) {
+void SubscriptionFeed::Handle(const natsSubscription* from, natsMsg& message) {
   {
     MutexLock lock(mutex_);
     while (handling_ && !ended_) changed_.Wait(mutex_);
-    if (ended_) return;
+    if (ended_ || IsDiscarded(from)) return;
     handling_ = true;
     handling_thread_ = std::this_thread::get_id();
   }

@@ -8,8 +8,10 @@
 #include <absl/status/status.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -35,6 +37,12 @@ class SubscriptionFeed {
   // Waits until everything received has been handled; false if `deadline` came first.
   bool AwaitDrained(TimePoint deadline);
 
+  // Throws away what comes from now on, until the next Bind or what DiscardReceived makes of it.
+  void StartDiscarding();
+  // Since StartDiscarding, the connection bound then has received all that was sent before: that is still
+  // thrown away, and what comes after it is handled again.
+  void DiscardReceived();
+
   // Ends delivery. Waits for a call of the handler in progress, unless called by that handler.
   void End();
 
@@ -42,7 +50,8 @@ class SubscriptionFeed {
   SubscriptionFeed(std::string subject, std::string queue, Handler handler);
   static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* closure);
   static void OnComplete(void* closure);
-  void Handle(natsMsg& message);
+  void Handle(const natsSubscription* from, natsMsg& message);
+  bool IsDiscarded(const natsSubscription* from) MW_REQUIRES(mutex_);
 
   // Constant after Make.
   const std::string subject_;
@@ -53,6 +62,11 @@ class SubscriptionFeed {
   Mutex mutex_;
   CondVar changed_;
   UniqueNatsSubscription subscription_ MW_GUARDED_BY(mutex_);
+  std::int64_t received_ MW_GUARDED_BY(mutex_) = 0;  // messages of subscription_ that came to Handle
+  // Whose messages are thrown away: all, or those up to a number in the order of their coming. Only to be
+  // compared.
+  const natsSubscription* discarded_ MW_GUARDED_BY(mutex_) = nullptr;
+  std::optional<std::int64_t> discarded_up_to_ MW_GUARDED_BY(mutex_);
   int unfinished_ MW_GUARDED_BY(mutex_) = 0;  // library subscriptions that may still deliver
   bool ended_ MW_GUARDED_BY(mutex_) = false;
   bool handling_ MW_GUARDED_BY(mutex_) = false;
