@@ -34,6 +34,12 @@ absl::StatusOr<StoredKey> ReadStored(absl::StatusOr<StoredMessage> stored, const
   return key;
 }
 
+absl::StatusOr<bool> ReadWritten(const absl::Status& status) {
+  if (HasJsError(status, JsError::kWrongLastSequence)) return false;
+  MW_RETURN_IF_ERROR(Explain(status));
+  return true;
+}
+
 absl::StatusOr<bool> ReadFound(const absl::Status& status) {
   if (HasJsError(status, JsError::kMessageNotFound)) return false;
   MW_RETURN_IF_ERROR(Explain(status));
@@ -79,12 +85,17 @@ absl::StatusOr<std::vector<std::string>> RecordBucket::List(std::string_view pat
   return keys;
 }
 
+void RecordBucket::PutAsync(std::string_view key, std::string_view value, std::uint64_t revision,
+                            Callback<bool> done) const {
+  api_.PublishStoredAsync(BucketSubject(bucket_, key), value, revision,
+                          [done = std::move(done)](const absl::StatusOr<std::uint64_t>& written) {
+                            done(ReadWritten(written.status()));
+                          });
+}
+
 absl::StatusOr<bool> RecordBucket::Put(std::string_view key, std::string_view value,
                                        std::uint64_t revision) const {
-  const absl::Status written = api_.PublishStored(BucketSubject(bucket_, key), value, revision).status();
-  if (HasJsError(written, JsError::kWrongLastSequence)) return false;
-  MW_RETURN_IF_ERROR(Explain(written));
-  return true;
+  return Await<bool>([&](auto done) { PutAsync(key, value, revision, std::move(done)); });
 }
 
 absl::Status RecordBucket::Delete(std::string_view key) const {

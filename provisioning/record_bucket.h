@@ -43,6 +43,8 @@ class RecordBucket {
   absl::StatusOr<std::vector<std::string>> List(std::string_view pattern) const;
 
   // True if the value stands now; false if the key was not at `revision` any more.
+  void PutAsync(std::string_view key, std::string_view value, std::uint64_t revision,
+                Callback<bool> done) const;
   absl::StatusOr<bool> Put(std::string_view key, std::string_view value, std::uint64_t revision) const;
   // Leaves a marker in the place of whatever is there.
   absl::Status Delete(std::string_view key) const;

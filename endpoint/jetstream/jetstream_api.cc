@@ -278,17 +278,27 @@ absl::StatusOr<StoredMessage> JetStreamApi::NextMessage(std::string_view stream,
       connection_.Request(fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_));
 }
 
-absl::StatusOr<std::uint64_t> JetStreamApi::PublishStored(std::string_view subject, std::string_view payload,
-                                                          std::optional<std::uint64_t> expected_last_seq) {
+void JetStreamApi::PublishStoredAsync(std::string_view subject, std::string_view payload,
+                                      std::optional<std::uint64_t> expected_last_seq,
+                                      Callback<std::uint64_t> done) {
   NatsMessage message;
   message.subject = std::string(subject);
   message.payload = std::string(payload);
   if (expected_last_seq.has_value()) {
     message.headers = {{"Nats-Expected-Last-Subject-Sequence", std::to_string(*expected_last_seq)}};
   }
-  MW_ASSIGN_OR_RETURN(const PublishAck ack,
-                      DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)));
-  return ack.seq;
+  connection_.RequestMessageAsync(std::move(message), timeout_,
+                                  [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+                                    absl::StatusOr<PublishAck> ack = DecodePublishAck(std::move(answer));
+                                    if (!ack.ok()) return done(std::move(ack).status());
+                                    done(ack->seq);
+                                  });
+}
+
+absl::StatusOr<std::uint64_t> JetStreamApi::PublishStored(std::string_view subject, std::string_view payload,
+                                                          std::optional<std::uint64_t> expected_last_seq) {
+  return Await<std::uint64_t>(
+      [&](auto done) { PublishStoredAsync(subject, payload, expected_last_seq, std::move(done)); });
 }
 
 void JetStreamApi::PublishMessageAsync(std::string_view subject, std::string_view payload,

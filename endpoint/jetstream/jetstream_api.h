@@ -149,6 +149,8 @@ class JetStreamApi {
   absl::StatusOr<StoredMessage> FirstMessage(std::string_view stream, std::string_view filter);
   // Stores a message and returns its sequence. With `expected_last_seq` (of the subject; 0: none yet), fails
   // with WrongLastSequence (FailedPrecondition) if somebody else wrote meanwhile.
+  void PublishStoredAsync(std::string_view subject, std::string_view payload,
+                          std::optional<std::uint64_t> expected_last_seq, Callback<std::uint64_t> done);
   absl::StatusOr<std::uint64_t> PublishStored(std::string_view subject, std::string_view payload,
                                               std::optional<std::uint64_t> expected_last_seq);
   // Stores a message under an id (Nats-Msg-Id): sent again within the stream's window, it is stored once.

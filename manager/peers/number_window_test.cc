@@ -1,0 +1,24 @@
+#include "manager/peers/number_window.h"
+
+#include <gtest/gtest.h>
+
+namespace meshwarden {
+namespace {
+
+TEST(NumberWindowTest, EachNumberIsTakenOnce) {
+  NumberWindow window;
+  for (const std::uint64_t number : {1, 3, 2, 100, 99}) EXPECT_TRUE(window.Take(number)) << number;
+  for (const std::uint64_t number : {1, 2, 3, 99, 100}) EXPECT_FALSE(window.Take(number)) << number;
+}
+
+TEST(NumberWindowTest, WhatLiesFarBackCountsAsTaken) {
+  NumberWindow window;
+  EXPECT_TRUE(window.Take(100'000));
+  EXPECT_FALSE(window.Take(1));
+  EXPECT_TRUE(window.Take(99'000));
+  EXPECT_TRUE(window.Take(UINT64_MAX));
+  EXPECT_FALSE(window.Take(99'001));
+}
+
+}  // namespace
+}  // namespace meshwarden

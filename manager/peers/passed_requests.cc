@@ -1,0 +1,51 @@
+#include "manager/peers/passed_requests.h"
+
+#include <utility>
+
+namespace meshwarden {
+
+bool PassedRequests::Keep(std::uint64_t number, Passed passed) {
+  return passed_.size() < kMost && passed_.try_emplace(number, std::move(passed)).second;
+}
+
+void PassedRequests::Took(const std::string& from, std::uint64_t number) {
+  const auto found = passed_.find(number);
+  if (found != passed_.end() && found->second.to.instance == from) passed_.erase(found);
+}
+
+std::vector<std::pair<std::uint64_t, PassedRequests::Passed>> PassedRequests::ToSendAgain(
+    Time before, Time now, const OwnerOf& owner) {
+  std::vector<std::pair<std::uint64_t, Passed>> again;
+  for (auto& [number, passed] : passed_) {
+    const Peer* const other = owner(passed.request.sender);
+    if (passed.told >= before || other == nullptr || *other != passed.to) continue;
+    passed.told = now;
+    again.emplace_back(number, passed);
+  }
+  return again;
+}
+
+template <typename Predicate>
+std::vector<PassedRequests::Request> PassedRequests::TakeIf(Predicate wanted) {
+  std::vector<Request> taken;
+  for (auto next = passed_.begin(); next != passed_.end();) {
+    const auto one = next++;
+    if (!wanted(one->second)) continue;
+    taken.push_back(std::move(one->second.request));
+    passed_.erase(one);
+  }
+  return taken;
+}
+
+std::vector<PassedRequests::Request> PassedRequests::TakeMoved(const OwnerOf& owner) {
+  return TakeIf([&owner](const Passed& passed) {
+    const Peer* const other = owner(passed.request.sender);
+    return other == nullptr || *other != passed.to;
+  });
+}
+
+std::vector<PassedRequests::Request> PassedRequests::TakeOld(Time before) {
+  return TakeIf([before](const Passed& passed) { return passed.request.arrived < before; });
+}
+
+}  // namespace meshwarden

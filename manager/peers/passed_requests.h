@@ -1,0 +1,56 @@
+// Requests that were passed on to the manager whose they are, until that says that it has them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "endpoint/nats/nats_message.h"
+#include "manager/peers/peer_view.h"
+
+namespace meshwarden {
+
+// A value without a clock or a lock. Not thread-safe.
+class PassedRequests {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Request {
+    std::string sender;  // the agent
+    NatsMessage message;
+    Time arrived;
+  };
+  struct Passed {
+    Request request;
+    Peer to;
+    Time told;  // when it was last sent
+  };
+
+  // Keeps a request under the number that it is sent with. False if too many wait: it is not kept.
+  bool Keep(std::uint64_t number, Passed passed);
+  // `from` has it: no more to be done. What another claims to have stays.
+  void Took(const std::string& from, std::uint64_t number);
+
+  // Those that were told before `before` and are still with whom `owner` says that they should be; each is to
+  // be sent again, and is taken for told at `now`. Null of `owner`: nobody else's.
+  using OwnerOf = std::function<const Peer*(const std::string& sender)>;
+  std::vector<std::pair<std::uint64_t, Passed>> ToSendAgain(Time before, Time now, const OwnerOf& owner);
+  // Takes out those that have become somebody else's, in the order of their numbers.
+  std::vector<Request> TakeMoved(const OwnerOf& owner);
+  // Takes out those that arrived before `before`.
+  std::vector<Request> TakeOld(Time before);
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+
+  template <typename Predicate>
+  std::vector<Request> TakeIf(Predicate wanted);
+
+  std::map<std::uint64_t, Passed> passed_;
+};
+
+}  // namespace meshwarden

@@ -1,0 +1,76 @@
+#include "manager/peers/passed_requests.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace meshwarden {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+PassedRequests::Time At(int ms) { return PassedRequests::Time(milliseconds(ms)); }
+
+class PassedRequestsTest : public ::testing::Test {
+ protected:
+  void Pass(std::uint64_t number, int at) {
+    EXPECT_TRUE(requests_.Keep(
+        number, {.request = {.sender = "UA", .message = {}, .arrived = At(at)}, .to = one_, .told = At(at)}));
+  }
+  PassedRequests::OwnerOf Owner() {
+    return [this](const std::string&) { return owner_; };
+  }
+
+  const Peer one_{.instance = "ONE", .id = "UM"};
+  const Peer two_{.instance = "TWO", .id = "UM"};
+  const Peer* owner_ = &one_;
+  PassedRequests requests_;
+};
+
+TEST_F(PassedRequestsTest, WhatWasTakenIsDone) {
+  Pass(1, 0);
+  requests_.Took("ONE", 1);
+  EXPECT_THAT(requests_.TakeOld(At(1000)), IsEmpty());
+}
+
+TEST_F(PassedRequestsTest, NobodyElseTakesIt) {
+  Pass(1, 0);
+  requests_.Took("TWO", 1);
+  requests_.Took("ONE", 2);
+  EXPECT_THAT(requests_.TakeOld(At(1000)), SizeIs(1));
+}
+
+TEST_F(PassedRequestsTest, WhatIsNotTakenIsSentAgain) {
+  Pass(1, 0);
+  EXPECT_THAT(requests_.ToSendAgain(At(0), At(400), Owner()), IsEmpty());
+  EXPECT_THAT(requests_.ToSendAgain(At(1), At(400), Owner()), SizeIs(1));
+  EXPECT_THAT(requests_.ToSendAgain(At(1), At(400), Owner()), IsEmpty());
+}
+
+TEST_F(PassedRequestsTest, WhatBecameAnothersIsTakenOut) {
+  Pass(1, 0);
+  EXPECT_THAT(requests_.TakeMoved(Owner()), IsEmpty());
+  owner_ = &two_;
+  EXPECT_THAT(requests_.ToSendAgain(At(1), At(400), Owner()), IsEmpty());
+  EXPECT_THAT(requests_.TakeMoved(Owner()), SizeIs(1));
+  EXPECT_THAT(requests_.TakeMoved(Owner()), IsEmpty());
+  Pass(2, 0);
+  owner_ = nullptr;
+  EXPECT_THAT(requests_.TakeMoved(Owner()), SizeIs(1));
+}
+
+TEST_F(PassedRequestsTest, OldOnesAreTakenOut) {
+  Pass(1, 0);
+  Pass(2, 500);
+  EXPECT_THAT(requests_.TakeOld(At(500)), SizeIs(1));
+  EXPECT_THAT(requests_.TakeOld(At(501)), SizeIs(1));
+}
+
+TEST_F(PassedRequestsTest, TooManyAreNotKept) {
+  for (std::uint64_t number = 1; number <= 4096; ++number) Pass(number, 0);
+  EXPECT_FALSE(requests_.Keep(5000, {.request = {}, .to = one_, .told = At(0)}));
+}
+
+}  // namespace
+}  // namespace meshwarden
