@@ -23,7 +23,15 @@ BrokerChatFilters::Way& BrokerChatFilters::WayOf(const std::string& id) {
 
 void BrokerChatFilters::Move(const std::string& id, std::span<const std::string> channels,
                              std::function<void(absl::Status)> done) {
-  WayOf(id).privileged.SetChatFilterAsync(id, channels, std::move(done));
+  if (listener_ == nullptr) return WayOf(id).privileged.SetChatFilterAsync(id, channels, std::move(done));
+  const std::vector<std::string> wanted(channels.begin(), channels.end());
+  WayOf(id).privileged.SetChatFilterAsync(
+      id, channels,
+      [&listener = *listener_, id, wanted, done = std::move(done)](absl::Status status) {
+        if (status.ok()) listener.Confirmed(id, wanted);
+        done(std::move(status));
+      },
+      [&listener = *listener_, id, wanted] { listener.Lost(id, wanted); });
 }
 
 void BrokerChatFilters::Read(const std::string& id,

@@ -28,6 +28,16 @@ class ChatFilters {
                     std::function<void(absl::StatusOr<std::vector<std::string>>)> done) = 0;
 };
 
+// Hears of what becomes of moves. Thread-safe; must not block.
+class MoveListener {
+ public:
+  virtual ~MoveListener() = default;
+  // An update to these channels was sent and not answered: the broker may carry it out at any later time.
+  virtual void Lost(const std::string& id, const std::vector<std::string>& channels) = 0;
+  // The broker has these channels, and whoever asked is about to hear so.
+  virtual void Confirmed(const std::string& id, const std::vector<std::string>& channels) = 0;
+};
+
 // The filters of a space on its broker.
 class BrokerChatFilters final : public ChatFilters {
  public:
@@ -35,6 +45,8 @@ class BrokerChatFilters final : public ChatFilters {
   // so that its moves stay in order, different agents side by side. They must outlive this object and every
   // call in flight.
   BrokerChatFilters(std::span<JetStreamApi* const> apis, std::string space);
+  // From then on `listener`, which must live as long, hears of each move. To be called before the first.
+  void ListenTo(MoveListener& listener) { listener_ = &listener; }
 
   void Move(const std::string& id, std::span<const std::string> channels,
             std::function<void(absl::Status)> done) override;
@@ -50,6 +62,7 @@ class BrokerChatFilters final : public ChatFilters {
 
   const std::string space_;
   std::vector<Way> ways_;
+  MoveListener* listener_ = nullptr;
 };
 
 }  // namespace meshwarden
