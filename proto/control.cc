@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,17 @@ constexpr JsonLimits kRequestLimits = {
 // A reply comes from the manager and may list every agent of a space.
 constexpr JsonLimits kReplyLimits = {.max_bytes = 1 << 20, .max_depth = 32, .max_values = 20'000};
 
+// A number that only an unsigned type holds counts as the largest that a signed one does.
+std::optional<std::int64_t> IntegerOf(const Json& value) {
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    return number > static_cast<std::uint64_t>(kLargest) ? kLargest : static_cast<std::int64_t>(number);
+  }
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  return std::nullopt;
+}
+
 absl::StatusOr<ControlRequest> DecodeRequestFields(const Json& object) {
   ControlRequest request;
   MW_ASSIGN_OR_RETURN(request.from, DecodeSender(object));
@@ -28,7 +40,11 @@ absl::StatusOr<ControlRequest> DecodeRequestFields(const Json& object) {
     if (!args->is_object()) return absl::InvalidArgumentError("field \"args\" must be an object");
     request.args = *args;
   }
-  request.unknown = UnknownFields(object, {"op", "args", "from"});
+  if (const Json* until = GivenField(object, "until"); until != nullptr) {
+    request.until = IntegerOf(*until);
+    if (!request.until) return absl::InvalidArgumentError("field \"until\" must be an integer");
+  }
+  request.unknown = UnknownFields(object, {"op", "args", "from", "until"});
   return request;
 }
 
@@ -72,6 +88,7 @@ std::string EncodeControlRequest(const ControlRequest& request) {
   Json object = {{"op", request.op}};
   if (request.args.is_object()) object["args"] = request.args;
   object["from"] = EncodeSender(request.from);
+  if (request.until) object["until"] = *request.until;
   AppendUnknownFields(request.unknown, object);
   return DumpJson(object);
 }
@@ -88,6 +105,18 @@ ControlReply ControlReply::Error(std::string code, std::string error) {
   reply.error = std::move(error);
   reply.code = std::move(code);
   return reply;
+}
+
+ControlReply ControlReply::StaleRequest(std::string error, std::int64_t now_ms) {
+  ControlReply reply = Error(std::string(kStaleRequest), std::move(error));
+  reply.data = {{"now", now_ms}};
+  return reply;
+}
+
+std::optional<std::int64_t> NowOfStaleRequest(const ControlReply& reply) {
+  if (reply.ok || reply.code != kStaleRequest || !reply.data.is_object()) return std::nullopt;
+  const Json* now = GivenField(reply.data, "now");
+  return now == nullptr ? std::nullopt : IntegerOf(*now);
 }
 
 absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload) {

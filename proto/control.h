@@ -7,7 +7,9 @@
 #include <absl/status/statusor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,8 @@ struct ControlRequest {
   std::string op;
   Json args;  // an object, or null when there is none
   Sender from;
+  // When the asker gives up, in milliseconds since the epoch by its own clock; ours, peers do not send it.
+  std::optional<std::int64_t> until = std::nullopt;
   Json unknown = Json::object();  // fields that this version does not know
 
   bool operator==(const ControlRequest&) const = default;
@@ -37,7 +41,7 @@ struct ControlRequest {
 // The object that `payload` holds, its fields unread. InvalidArgument if it is none or beyond the bounds.
 absl::StatusOr<Json> ParseControlRequest(std::string_view payload);
 // Its fields: `from` must be a sender (see DecodeSender), `op` a non-empty string of at most kMaxOpBytes,
-// `args` an object where it is given. InvalidArgument says which is not so.
+// `args` an object and `until` an integer where they are given. InvalidArgument says which is not so.
 absl::StatusOr<ControlRequest> ReadControlRequest(const Json& object);
 // Both steps.
 absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload);
@@ -54,7 +58,15 @@ struct ControlReply {
 
   static ControlReply Ok(Json data);
   static ControlReply Error(std::string code, std::string error);
+  // A request is answered so whose end had passed: nothing was done. Tells what the answering clock says, so
+  // that who asks by another clock can ask again.
+  static ControlReply StaleRequest(std::string error, std::int64_t now_ms);
 };
+
+inline constexpr std::string_view kStaleRequest = "stale_request";
+// The time that a reply of the code kStaleRequest tells, in milliseconds since the epoch; nothing if it tells
+// none.
+std::optional<std::int64_t> NowOfStaleRequest(const ControlReply& reply);
 
 // `ok` must be true or false, `error` and `code` strings where they are given.
 absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload);

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+#include <optional>
+
 #include "base/status_matchers.h"
 
 namespace meshwarden {
@@ -55,6 +59,25 @@ TEST(ControlRequestTest, UnknownFieldsAreKept) {
   MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(kText));
   EXPECT_EQ(request.unknown.dump(), R"({"later":{"z":[true]}})");
   EXPECT_EQ(EncodeControlRequest(request), kText);
+}
+
+TEST(ControlRequestTest, TheEndIsAnInteger) {
+  const auto with_end = [](const std::string& until) {
+    return R"({"op":"x","from":{"id":"UA"},"until":)" + until + "}";
+  };
+  for (const char* until : {"1777888999123", "0", "-5", "9223372036854775807"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, DecodeControlRequest(with_end(until)));
+    EXPECT_EQ(EncodeControlRequest(request), with_end(until));
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest huge, DecodeControlRequest(with_end("18446744073709551615")));
+  EXPECT_EQ(huge.until, std::numeric_limits<std::int64_t>::max());
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest none, DecodeControlRequest(with_end("null")));
+  EXPECT_EQ(none.until, std::nullopt);
+  for (const char* until : {"1.0", "1e3", "\"1\"", "true", "[1]", "{}", "99999999999999999999"}) {
+    EXPECT_THAT(DecodeControlRequest(with_end(until)),
+                StatusIs(kInvalid, "control request: field \"until\" must be an integer"))
+        << until;
+  }
 }
 
 TEST(ControlRequestTest, MissingAndOddFieldsAreNamed) {
@@ -131,6 +154,22 @@ TEST(ControlReplyTest, ErrorHasTextAndCode) {
   EXPECT_EQ(EncodeControlReply(reply), R"({"ok":false,"error":"no such agent","code":"unknown_agent"})");
   MW_ASSERT_OK_AND_ASSIGN(const ControlReply again, DecodeControlReply(EncodeControlReply(reply)));
   EXPECT_EQ(again, reply);
+}
+
+TEST(ControlReplyTest, AStaleRequestIsToldTheTime) {
+  const ControlReply reply = ControlReply::StaleRequest("too late", 1'777'888'999'123);
+  EXPECT_EQ(EncodeControlReply(reply),
+            R"({"ok":false,"data":{"now":1777888999123},"error":"too late","code":"stale_request"})");
+  EXPECT_EQ(NowOfStaleRequest(reply), 1'777'888'999'123);
+  for (const char* other :
+       {R"({"ok":true,"data":{"now":1},"code":"stale_request"})",
+        R"({"ok":false,"data":{"now":1},"code":"x"})",
+        R"({"ok":false,"data":{"now":"1"},"code":"stale_request"})",
+        R"({"ok":false,"data":{"now":1.5},"code":"stale_request"})",
+        R"({"ok":false,"data":[1],"code":"stale_request"})", R"({"ok":false,"code":"stale_request"})"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ControlReply odd, DecodeControlReply(other));
+    EXPECT_EQ(NowOfStaleRequest(odd), std::nullopt) << other;
+  }
 }
 
 TEST(ControlReplyTest, ReplyOfAPeerHasNoCode) {
