@@ -1,4 +1,4 @@
-#include "manager/watch/repeat_limit.h"
+#include "manager/process/repeat_limit.h"
 
 #include <fmt/format.h>
 

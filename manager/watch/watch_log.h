@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "manager/process/log.h"
-#include "manager/watch/repeat_limit.h"
+#include "manager/process/repeat_limit.h"
 
 namespace meshwarden {
 
