@@ -132,6 +132,7 @@ Daemon::Daemon(const Config& config, const Material& material, Log& log)
       deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
       keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
       watcher_(std::make_unique<Watcher>(config.space, log, WatchOptions{})),
+      refusals_(log),
       queue_(config.limits) {}
 
 Daemon::~Daemon() { Stop(std::chrono::milliseconds(0)); }
@@ -177,6 +178,16 @@ ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<co
   return options;
 }
 
+ConnectionOptions Daemon::ResponderOptions() {
+  ConnectionOptions options = OptionsFor("responder", material_.responder);
+  // Answers that went down with the connection before; whoever asked may still wait.
+  options.on_bind = [&answers = answers_](Connection& connection) {
+    answers.SendAgain(connection, std::chrono::steady_clock::now());
+    return absl::OkStatus();
+  };
+  return options;
+}
+
 ConnectionOptions Daemon::MoverOptions() const {
   ConnectionOptions options = OptionsFor("mover", material_.mover);
   options.on_state = [told = std::move(options.on_state), &keeper = *keeper_](bool connected) {
@@ -198,8 +209,7 @@ ConnectionOptions Daemon::ListenerOptions() const {
 }
 
 absl::Status Daemon::Connect() {
-  absl::StatusOr<std::unique_ptr<Connection>> responder =
-      Connection::Open(OptionsFor("responder", material_.responder));
+  absl::StatusOr<std::unique_ptr<Connection>> responder = Connection::Open(ResponderOptions());
   if (!responder.ok()) {
     return CannotConnect(responder.status(), config_.credentials);
   }
@@ -300,11 +310,17 @@ absl::Status Daemon::Serve() {
                                                               .filters = *filters_,
                                                               .deadlines = *deadlines_,
                                                               .log = log_});
-  MW_ASSIGN_OR_RETURN(subscription_,
-                      ServeControl(*responder_, config_.space, kSelfService,
-                                   [&service = *service_](ControlCall call, ControlResponder respond) {
-                                     service.Handle(std::move(call), std::move(respond));
-                                   }));
+  MW_ASSIGN_OR_RETURN(
+      subscription_,
+      ServeControl(
+          *responder_, config_.space, kSelfService,
+          [&service = *service_](ControlCall call, ControlResponder respond) {
+            service.Handle(std::move(call), std::move(respond));
+          },
+          {.on_refused = [&refusals = refusals_](const RefusedRequest& refused) { refusals.Write(refused); },
+           .meter = &meter_,
+           .aside = &aside_,
+           .answers = &answers_}));
   // Once this has been answered, the server delivers to us.
   return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
 }
@@ -356,6 +372,7 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   for (const auto& of_the_watcher : {listener_.get(), repairer_.get()}) {
     if (of_the_watcher != nullptr) static_cast<void>(of_the_watcher->Drain(kDrainTimeout));
   }
+  aside_.Stop();
   if (responder_ != nullptr) {
     static_cast<void>(responder_->Drain(kDrainTimeout));
   }

@@ -10,6 +10,9 @@
 
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/nats/connection.h"
+#include "endpoint/space/kept_answers.h"
+#include "endpoint/space/sender_meter.h"
+#include "endpoint/space/side_lane.h"
 #include "manager/daemon/config.h"
 #include "manager/daemon/material.h"
 #include "manager/process/log.h"
@@ -18,6 +21,7 @@
 #include "manager/service/chat_filters.h"
 #include "manager/service/deadline_watch.h"
 #include "manager/service/queue_keeper.h"
+#include "manager/service/refusal_log.h"
 #include "manager/service/self_service.h"
 #include "manager/watch/watcher.h"
 #include "provisioning/record_keeper.h"
@@ -47,6 +51,7 @@ class Daemon {
   Daemon(const Config& config, const Material& material, Log& log);
 
   ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const;
+  ConnectionOptions ResponderOptions();
   ConnectionOptions MoverOptions() const;
   ConnectionOptions ListenerOptions() const;
   absl::Status Connect();
@@ -71,6 +76,11 @@ class Daemon {
   std::unique_ptr<DeadlineWatch> deadlines_;
   std::unique_ptr<QueueKeeper> keeper_;
   std::unique_ptr<Watcher> watcher_;
+  // What the door of the control services needs, for as long as requests may come and answers go.
+  KeptAnswers answers_{KeptAnswers::Options{}};
+  SenderMeter meter_{SenderMeter::Options{}};
+  SideLane aside_{SideLane::Options{}};
+  RefusalLog refusals_;
   std::unique_ptr<Connection> responder_;
   // Several, because a server carries out the API requests of one connection one after the other.
   std::vector<std::unique_ptr<Connection>> movers_;

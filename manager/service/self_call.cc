@@ -32,10 +32,34 @@ std::string NotBegunText(std::string_view op) {
   return fmt::format("{}: the broker did not answer in time, so nothing was done; try again", op);
 }
 
-SelfCall::SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log)
-    : request_(std::move(request)), respond_(std::move(respond)), policy_(policy), log_(log) {}
+std::string StaleText(std::string_view op) {
+  return fmt::format("{}: whoever asked had given up before this was begun, so nothing was done", op);
+}
+
+SelfCall::SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log,
+                   const CallClocks& clocks)
+    : request_(std::move(request)),
+      respond_(std::move(respond)),
+      policy_(policy),
+      log_(log),
+      clocks_(clocks) {}
+
+bool SelfCall::StillWanted() {
+  if (state_ == State::kAnswered) {
+    return false;
+  }
+  if (clocks_.steady() < request_.ends) {
+    return true;
+  }
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(clocks_.wall.Now().time_since_epoch());
+  Answer(Outcome::kFailed, ControlReply::StaleRequest(StaleText(op()), now.count()));
+  return false;
+}
 
 bool SelfCall::BeginChange() {
+  if (!StillWanted()) {
+    return false;
+  }
   State expected = State::kWaiting;
   return state_.compare_exchange_strong(expected, State::kChanging);
 }

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "endpoint/space/control.h"
 #include "manager/process/log.h"
 #include "manager/service/deadline_watch.h"
@@ -24,6 +26,14 @@ enum class Outcome {
 // What a caller is told when the broker stays silent: before anything was begun, and after.
 std::string NotBegunText(std::string_view op);
 std::string UnconfirmedText(std::string_view op);
+// What a caller is told whose time was over before its turn came.
+std::string StaleText(std::string_view op);
+
+// By what a request's end is judged, and what whoever asked too late is told.
+struct CallClocks {
+  std::function<std::chrono::steady_clock::time_point()> steady = &std::chrono::steady_clock::now;
+  const Clock& wall = Clock::System();
+};
 
 // Answers exactly once and writes the decision to the log, whoever comes first: the work, or the deadline.
 // Thread-safe, apart from what the constructor sets.
@@ -33,9 +43,11 @@ class SelfCall final : public Expirable {
     std::string op;
     std::string sender;
     std::vector<std::string> channels;  // of setChannels; else empty
+    std::chrono::steady_clock::time_point ends;
   };
-  // `policy` and `log` must outlive the call.
-  SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log);
+  // `policy`, `log` and `clocks` must outlive the call.
+  SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log,
+           const CallClocks& clocks);
 
   const std::string& op() const { return request_.op; }
   const std::string& sender() const { return request_.sender; }
@@ -44,10 +56,11 @@ class SelfCall final : public Expirable {
   // Whom the policy takes the sender for; for the log.
   void SetAgent(const AgentPolicy& agent) { agent_ = &agent; }
 
-  // Claims the request for something that changes the broker's state. False if it has been answered already:
-  // then nothing may be changed any more on its behalf.
+  // True while something may be done on the request's behalf. False if it has been answered, which it is by
+  // this if its end has passed: whoever asked has given up by then, and may have asked for something else.
+  bool StillWanted();
+  // The same, and claims the request for something that changes the broker's state.
   bool BeginChange();
-  bool answered() const { return state_ == State::kAnswered; }
 
   // Answers, unless that has been done: then the outcome is only logged, as a late one.
   void Succeed(Json data);
@@ -67,6 +80,7 @@ class SelfCall final : public Expirable {
   const ControlResponder respond_;
   const Policy& policy_;
   Log& log_;
+  const CallClocks& clocks_;
   const std::chrono::steady_clock::time_point arrived_ = std::chrono::steady_clock::now();
   std::atomic<State> state_ = State::kWaiting;
   std::atomic<const AgentPolicy*> agent_ = nullptr;

@@ -44,8 +44,10 @@ Json WhoAmIData(const SelfCall& call, const AgentPolicy& agent, const Policy& po
 }  // namespace
 
 void SelfService::Handle(ControlCall call, ControlResponder respond) {
-  SelfCall::Request request{
-      .op = Printable(call.request.op, kMaxEchoedOpBytes), .sender = std::move(call.sender), .channels = {}};
+  SelfCall::Request request{.op = Printable(call.request.op, kMaxEchoedOpBytes),
+                            .sender = std::move(call.sender),
+                            .channels = {},
+                            .ends = call.ends};
   const bool sets_channels = call.request.op == "setChannels";
   SetChannelsDecision list = SetChannelsDecision::Granted({});
   if (sets_channels) {
@@ -53,7 +55,7 @@ void SelfService::Handle(ControlCall call, ControlResponder respond) {
     request.channels = list.channels();
   }
   const auto self_call = std::make_shared<SelfCall>(std::move(request), std::move(respond),
-                                                    parts_.directory.policy(), parts_.log);
+                                                    parts_.directory.policy(), parts_.log, parts_.clocks);
   if (sets_channels && !list.granted()) {
     self_call->Fail(Outcome::kRefused, list.code(), list.error());
   } else if (sets_channels) {
@@ -88,7 +90,7 @@ void SelfService::Enqueue(const CallPtr& call, Work work) {
 // that calls them back drops them.
 
 void SelfService::Identify(const CallPtr& call, Work work, AgentQueue::Turn turn) {
-  if (call->answered()) {
+  if (!call->StillWanted()) {
     return;
   }
   parts_.directory.Find(call->sender(), [this, call, work, turn = std::move(turn)](
@@ -173,6 +175,9 @@ void SelfService::WhoAmI(const CallPtr& call, const AgentPolicy& agent, AgentQue
 
 void SelfService::ChannelsRead(const CallPtr& call, const AgentPolicy& agent,
                                absl::StatusOr<std::vector<std::string>> channels) {
+  if (!call->StillWanted()) {
+    return;
+  }
   Json data = WhoAmIData(*call, agent, parts_.directory.policy());
   if (channels.ok()) {
     data["channels"] = *std::move(channels);

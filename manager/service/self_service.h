@@ -4,7 +4,8 @@
 //   whoami                   who the sender is, and what it may do and reads now
 //
 // A sender's requests are carried out in order, those of different senders side by side. Each is answered
-// once, within the deadline of the watch; setChannels is answered with success only after the broker has
+// once, within the deadline of the watch; one whose end has passed when its turn comes is answered
+// "stale_request", and nothing is done for it. setChannels is answered with success only after the broker has
 // confirmed the move.
 #pragma once
 
@@ -33,6 +34,7 @@ class SelfService {
     ChatFilters& filters;
     DeadlineWatch& deadlines;
     Log& log;
+    CallClocks clocks = {};
   };
   explicit SelfService(const Parts& parts) : parts_(parts) {}
 

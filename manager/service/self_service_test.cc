@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace meshwarden {
 namespace {
 
@@ -41,6 +43,7 @@ class FakeFilters final : public ChatFilters {
     }
   }
   void Read(const std::string&, std::function<void(absl::StatusOr<std::vector<std::string>>)> done) override {
+    if (on_read) on_read();
     done(readable);
   }
 
@@ -51,6 +54,7 @@ class FakeFilters final : public ChatFilters {
   };
   std::deque<MoveCall> moves;
   std::optional<absl::Status> answer_at_once;
+  std::function<void()> on_read;
   absl::StatusOr<std::vector<std::string>> readable = std::vector<std::string>{"general"};
 };
 
@@ -88,8 +92,9 @@ class SelfServiceTest : public ::testing::Test {
                                                    const std::string& sender = kAlice) {
     auto reply = std::make_shared<std::promise<ControlReply>>();
     ControlRequest request{.op = op, .args = std::move(args), .from = {sender, "", {}}, .unknown = {}};
-    service_.Handle({.service = "self", .sender = sender, .request = std::move(request)},
-                    [reply](const ControlReply& answer) { reply->set_value(answer); });
+    service_.Handle(
+        {.service = "self", .sender = sender, .request = std::move(request), .ends = now_ + lasts_},
+        [reply](const ControlReply& answer) { reply->set_value(answer); });
     return reply;
   }
   // Sends a request that is answered at once, and returns the answer.
@@ -107,6 +112,10 @@ class SelfServiceTest : public ::testing::Test {
 
   absl::StatusOr<AgentRecord> record_ = AgentRecord{.id = kAlice, .agent = "planner", .provisioned_at = {}};
   int records_read_ = 0;
+  std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
+  milliseconds reading_takes_{0};  // of a record
+  milliseconds lasts_{5'000};      // each request, from when it comes
+  const FixedClock wall_{SystemTime(milliseconds(1'777'888'999'123))};
   std::ostringstream log_text_;
   Log log_{{}, std::make_shared<spdlog::sinks::ostream_sink_mt>(log_text_)};
   FakeFilters filters_;
@@ -114,11 +123,13 @@ class SelfServiceTest : public ::testing::Test {
   AgentDirectory directory_{SomePolicy(),
                             [this](const std::string&, const auto& done) {
                               ++records_read_;
+                              now_ += reading_takes_;
                               done(record_);
                             },
                             {}};
   DeadlineWatch deadlines_;
-  SelfService service_{{directory_, queue_, filters_, deadlines_, log_}};
+  SelfService service_{
+      {directory_, queue_, filters_, deadlines_, log_, {.steady = [this] { return now_; }, .wall = wall_}}};
 };
 
 TEST_F(SelfServiceTest, AGrantedSetIsAnsweredOnlyAfterTheBrokerConfirmed) {
@@ -300,6 +311,39 @@ TEST_F(SelfServiceTest, EveryDecisionIsOneLine) {
   EXPECT_THAT(log_text_.str(), HasSubstr("verdict=refused channels=[ops] code=not_allowed"));
   Ask("reload", Json::object());
   EXPECT_THAT(log_text_.str(), HasSubstr("op=reload id=UALICE verdict=refused code=op_not_allowed"));
+}
+
+void ExpectStale(const ControlReply& answer) {
+  EXPECT_EQ(answer.code, "stale_request");
+  EXPECT_EQ(answer.data, Json({{"now", 1'777'888'999'123}}));
+  EXPECT_THAT(answer.error, HasSubstr("nothing was done"));
+}
+
+TEST_F(SelfServiceTest, NothingIsDoneForARequestWhoseEndPassesWhileItWaitsForItsTurn) {
+  auto first = Send("setChannels", {{"channels", {"team.a"}}})->get_future();
+  auto second = Send("setChannels", {{"channels", {"team.b"}}})->get_future();
+  now_ += milliseconds(5'000);
+  const int read_before = records_read_;
+  Finish(0, absl::OkStatus());
+  EXPECT_TRUE(first.get().ok);  // it had begun
+  ExpectStale(second.get());
+  EXPECT_EQ(filters_.moves.size(), 1U);
+  EXPECT_EQ(records_read_, read_before);
+  EXPECT_THAT(log_text_.str(), HasSubstr("verdict=failed channels=[team.b] code=stale_request"));
+  EXPECT_TRUE(queue_.WaitUntilIdle(milliseconds(0)));
+}
+
+TEST_F(SelfServiceTest, NothingIsMovedForARequestWhoseEndPassesWhileItsRecordIsRead) {
+  reading_takes_ = milliseconds(5'000);
+  ExpectStale(AskToRead({"general"}));
+  EXPECT_THAT(filters_.moves, IsEmpty());
+}
+
+TEST_F(SelfServiceTest, WhoAmIIsNotAnsweredAfterItsEnd) {
+  filters_.on_read = [this] { now_ += milliseconds(4'999); };
+  EXPECT_TRUE(Ask("whoami", Json::object()).ok);
+  filters_.on_read = [this] { now_ += milliseconds(5'000); };
+  ExpectStale(Ask("whoami", Json::object()));
 }
 
 class SelfServiceInAHurryTest : public SelfServiceTest {

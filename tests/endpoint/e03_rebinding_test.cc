@@ -89,7 +89,7 @@ TEST_P(RebindingTest, E3_ServedControlsAnswerOnceAndTapsSeeOnce) {
 
   Collector<NatsMessage> answers;
   const std::string caller = space_->root().id();
-  const std::string inbox = space_->root().NewInbox();
+  const std::string inbox = InboxPrefix(caller) + ".x.1";
   MW_ASSERT_OK_AND_ASSIGN(const auto listen, space_->root().Subscribe(inbox, "", [&](NatsMessage message) {
     answers.Add(std::move(message));
   }));

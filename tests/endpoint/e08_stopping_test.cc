@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/status_matchers.h"
+#include "proto/names.h"
 #include "tests/endpoint/space.h"
 
 namespace meshwarden::testing {
@@ -200,7 +201,7 @@ TEST_P(StoppingTest, E8_AControlHandlerAndATapMayStop) {
       const std::string caller = space_->root().id();
       const Json request = {{"op", "now"}, {"from", {{"id", caller}, {"name", "test"}}}};
       ASSERT_THAT(space_->root().PublishRequest(fmt::format("cotal.main.ctl.clock.{}", caller),
-                                                space_->root().NewInbox(), DumpJson(request)),
+                                                InboxPrefix(caller) + ".x", DumpJson(request)),
                   IsOk());
     }
     EXPECT_THAT(stopped.Await(1), ElementsAre(true));

@@ -5,22 +5,30 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/json.h"
 #include "base/status_matchers.h"
 #include "endpoint/space/privileged.h"
+#include "proto/names.h"
+#include "proto/subject.h"
+#include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/tcp_proxy.h"
 
 namespace meshwarden::testing {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kPolicy[] = R"(
@@ -106,6 +114,30 @@ TEST_F(BrokerAway, HungTheCallerHearsInTimeAndIsServedWhenItGoesOn) {
   ASSERT_THAT(mesh_->broker().Continue(), IsOk());
   EXPECT_TRUE(GrantedAgain({"team.a"}));
   EXPECT_EQ(*mesh_->FiltersOf(bob_.id), FiltersFor({"team.a"}));
+}
+
+// The manager's connections are cut when it has begun what was asked, and come back when it has answered.
+TEST_F(BrokerAway, AnAnswerThatTheManagersConnectionLostIsSentAgain) {
+  manager_.reset();
+  MW_ASSERT_OK_AND_ASSIGN(const auto proxy, TcpProxy::Start(mesh_->broker().port()));
+  MW_ASSERT_OK_AND_ASSIGN(manager_, mesh_->LaunchManager({"--server", proxy->url()}));
+  ASSERT_THAT(manager_->WaitForOutput("ready", kPatience), IsOk());
+  proxy->StrandFrom("CONSUMER.DURABLE.CREATE");
+  MW_ASSERT_OK_AND_ASSIGN(
+      Json request, ParseJson(SetChannelsPayload(bob_.id, {"team.>"}), {.max_bytes = 1000, .max_depth = 8}));
+  const auto until = std::chrono::system_clock::now().time_since_epoch() + 2 * kPatience;
+  request["until"] = std::chrono::floor<std::chrono::milliseconds>(until).count();
+  Collector<std::string> heard;
+  bob_.connection->RequestAsync(ControlSubject("main", kSelfService, bob_.id), DumpJson(request), kPatience,
+                                [&](const absl::StatusOr<NatsMessage>& answer) {
+                                  heard.Add(answer.ok() ? answer->payload : answer.status().ToString());
+                                });
+  ASSERT_THAT(proxy->AwaitStranded(kPatience), IsOk());
+  proxy->Refuse(true);
+  proxy->Cut();
+  ASSERT_THAT(manager_->WaitForOutput("code=unavailable", kPatience), IsOk());
+  proxy->Refuse(false);
+  EXPECT_THAT(heard.Await(1), ElementsAre(HasSubstr("unavailable")));
 }
 
 TEST_F(BrokerAway, BackWithAnEmptyStoreNothingIsAnsweredDone) {

@@ -22,8 +22,8 @@
 namespace meshwarden::testing {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kPolicy[] = R"(
 version: 1
@@ -202,6 +202,7 @@ TEST_F(ManagerThreats, T7_NothingIsPublishedToAReplySubjectThatIsNotTheSendersIn
                                             "$SYS.REQ.SERVER.PING",
                                             own,
                                             own + "x.y.1",
+                                            own + ".x.y.1",
                                             "a.b",
                                             "a.b.c",
                                             "_R_.x.1"};
@@ -225,6 +226,10 @@ TEST_F(ManagerThreats, T7_NothingIsPublishedToAReplySubjectThatIsNotTheSendersIn
   EXPECT_EQ(updates_.AtLeast(provisioned_ + 1), provisioned_ + 1);
   EXPECT_EQ(published, 0);
   EXPECT_EQ(mesh_->root_api().GetStream("CHAT_main")->messages, 1u);
+  // The operator hears of it, once.
+  EXPECT_THAT(manager_->Output(), HasSubstr("request refused why=foreign_reply id=" + all.id +
+                                            " detail=$JS.API.STREAM.PURGE.CHAT_main\n"));
+  EXPECT_THAT(manager_->Output(), Not(HasSubstr("STREAM.DELETE")));
 }
 
 TEST_F(ManagerThreats, T8_OperationsOfAnotherDoorAreRefused) {
