@@ -28,8 +28,8 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kLatestTime = 253'402'300'799'000;
 // Keeps ends far from the end of the clock's range.
 constexpr milliseconds kLongestWait = std::chrono::hours(24);
-// After this long there may be room again for what is large.
-constexpr milliseconds kLaneWait{100};
+// After this long there may be room again, where it is room that there is none of.
+constexpr milliseconds kRoomAfter{100};
 
 std::int64_t MillisecondsOf(SystemTime time) {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
@@ -45,8 +45,8 @@ milliseconds LifetimeOf(const std::optional<std::int64_t>& until, std::int64_t n
 // Publishes the one answer to one request. If nobody answers, the last copy of the responder to go says so.
 class Answer {
  public:
-  Answer(Connection& connection, KeptAnswers* kept, std::string reply)
-      : connection_(connection), kept_(kept), reply_(std::move(reply)) {}
+  Answer(Connection& connection, KeptAnswers* kept, OpenRequests::Place place, std::string reply)
+      : connection_(connection), kept_(kept), place_(std::move(place)), reply_(std::move(reply)) {}
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
   ~Answer() { Send(ControlReply::Error("internal", "the request was dropped unanswered; try again")); }
@@ -56,7 +56,8 @@ class Answer {
 
   void Send(const ControlReply& reply) {
     if (sent_.exchange(true)) return;
-    std::string payload = EncodeControlReply(reply);
+    place_.reset();  // first: whoever hears the answer may ask again
+    const std::string payload = EncodeControlReply(reply);
     if (kept_ != nullptr) kept_->Keep({.subject = reply_, .payload = payload, .ends = ends_}, Now());
     // A connection that is away loses the answer: it is kept, or the caller's own time-out covers that.
     (void)connection_.Publish(reply_, payload);
@@ -67,6 +68,7 @@ class Answer {
 
   Connection& connection_;
   KeptAnswers* const kept_;
+  OpenRequests::Place place_;
   const std::string reply_;
   TimePoint ends_ = Now() + kPeersWait;
   std::atomic<bool> sent_ = false;
@@ -122,7 +124,7 @@ void ControlDoor::Take(NatsMessage message) const {
   const bool has_room =
       options_.aside->Post(*sender, [self = shared_from_this(), sender = *sender,
                                      message = std::move(message)] { self->Read(sender, message); });
-  if (!has_room) SlowDown(*sender, reply, kLaneWait);
+  if (!has_room) SlowDown(*sender, reply, kRoomAfter);
 }
 
 // What is too large is not read at all.
@@ -141,8 +143,11 @@ std::optional<std::string> ControlDoor::SenderOf(const NatsMessage& message) con
 }
 
 void ControlDoor::Read(const std::string& sender, const NatsMessage& message) const {
+  OpenRequests::Place place = options_.open == nullptr ? nullptr : options_.open->Open(sender);
+  if (options_.open != nullptr && place == nullptr) return SlowDown(sender, message.reply, kRoomAfter);
   const SenderMeter::Charge charge(options_.meter, sender);
-  const auto answer = std::make_shared<Answer>(connection_, options_.answers, message.reply);
+  const auto answer =
+      std::make_shared<Answer>(connection_, options_.answers, std::move(place), message.reply);
   const auto refuse = [&](const absl::Status& why) {
     const bool large = message.payload.size() > kMaxControlRequestBytes;
     Tell(large ? Refusal::kTooLarge : Refusal::kMalformed, sender, MessageOf(why));

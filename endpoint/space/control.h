@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "endpoint/nats/connection.h"
 #include "endpoint/space/kept_answers.h"
+#include "endpoint/space/open_requests.h"
 #include "endpoint/space/sender_meter.h"
 #include "endpoint/space/side_lane.h"
 #include "proto/control.h"
@@ -47,7 +48,7 @@ using ControlHandler = std::function<void(ControlCall call, ControlResponder res
 enum class Refusal {
   kForeignSubject,  // dropped: it was delivered here, but is no request to this service
   kForeignReply,    // dropped: its answer would go elsewhere, or cannot go anywhere
-  kTooFast,         // answered "slow_down": its sender is over the meter, or too much large waits; unread
+  kTooFast,         // answered "slow_down": its sender is over the meter, or too many are open; unread
   kTooLarge,        // answered "bad_request"; unread
   kMalformed,       // answered "bad_request"
   kSenderMismatch,  // answered "sender_mismatch"
@@ -61,9 +62,10 @@ struct RefusedRequest {
 
 struct ControlServiceOptions {
   // Hears of what is refused before the handler, on the threads of the requests; brief. May be null, as what
-  // is pointed to, which must outlive the subscription and the answers.
+  // is pointed to: then there is no such bound, or no such help. That must outlive subscription and answers.
   std::function<void(const RefusedRequest&)> on_refused = nullptr;
-  SenderMeter* meter = nullptr;  // bounds what each sender may cost; null: nobody is
+  SenderMeter* meter = nullptr;  // bounds what each sender may cost
+  OpenRequests* open = nullptr;  // bounds how many of each sender are unanswered
   // Where requests of more than kMaxUsualBytes are read, so that the others need not wait for that; null:
   // with the others. The handler is called on its thread, too; to be stopped after the subscription's end and
   // before what the handler uses.
@@ -77,10 +79,10 @@ struct ControlServiceOptions {
 // Before the handler hears of a request: its subject has exactly the shape of a request to this service; its
 // reply subject is one of the sender's own inbox (see IsReplyOf) — anything else is dropped and never
 // published to, because the broker lets a requester name any subject; its sender has not used up its share of
-// the time (see SenderMeter), else the reply is "slow_down"; the payload is a JSON object within bounds; its
-// `from.id` is exactly the subject's sender, else (also where it is missing or no string) the reply is
-// "sender mismatch — request rejected"; only then are its other fields judged; and its end has not passed,
-// else the reply is "stale_request" and tells the time.
+// the time (see SenderMeter) and has not too many unanswered, else the reply is "slow_down"; the payload is a
+// JSON object within bounds; its `from.id` is exactly the subject's sender, else (also where it is missing or
+// no string) the reply is "sender mismatch — request rejected"; only then are its other fields judged; and
+// its end has not passed, else the reply is "stale_request" and tells the time.
 absl::StatusOr<std::unique_ptr<Subscription>> ServeControl(Connection& connection, std::string_view space,
                                                            std::string_view service, ControlHandler handler,
                                                            ControlServiceOptions options = {});

@@ -302,6 +302,29 @@ TEST_F(ControlTest, WhoIsOverTheMeterIsToldToSlowDownUnread) {
   service_.reset();  // what it uses goes now
 }
 
+TEST_F(ControlTest, WhoHasTooManyUnansweredIsToldToSlowDownUntilOneIsAnswered) {
+  OpenRequests open(2);
+  Collector<ControlResponder> taken;
+  Serve([&](const ControlCall&, const ControlResponder& respond) { taken.Add(respond); }, {.open = &open});
+  Collector<std::string> answers;
+  const std::string inbox = InboxPrefix(client_->id()) + ".x";
+  MW_ASSERT_OK_AND_ASSIGN(const auto tap, client_->Subscribe(inbox, "", [&](const NatsMessage& message) {
+    answers.Add(DecodeControlReply(message.payload)->code);
+  }));
+  const auto ask = [&] {
+    return client_->PublishRequest(ControlSubject("main", kSelfService, client_->id()), inbox,
+                                   EncodeControlRequest(Request()));
+  };
+  for (int i = 0; i < 3; ++i) ASSERT_THAT(ask(), IsOk());
+  EXPECT_THAT(answers.Await(1), ElementsAre("slow_down"));
+  taken.Await(2).front()(ControlReply::Error("first", ""));
+  EXPECT_THAT(answers.Await(2), ElementsAre("slow_down", "first"));
+  ASSERT_THAT(ask(), IsOk());
+  for (const ControlResponder& respond : taken.Await(3)) respond(ControlReply::Error("other", ""));
+  EXPECT_THAT(answers.Await(4), ElementsAre("slow_down", "first", "other", "other"));
+  service_.reset();
+}
+
 // A large request that takes for ever holds up its own sender, and nobody else.
 TEST_F(ControlTest, WhatIsLargeIsReadAsideAndNothingOfItsSenderOvertakesIt) {
   SideLane aside({.waiting = 4, .of_one_sender = 2});

@@ -132,6 +132,7 @@ Daemon::Daemon(const Config& config, const Material& material, Log& log)
       deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
       keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
       watcher_(std::make_unique<Watcher>(config.space, log, WatchOptions{})),
+      open_(config.limits.waiting_per_agent + 1),
       refusals_(log),
       queue_(config.limits) {}
 
@@ -319,6 +320,7 @@ absl::Status Daemon::Serve() {
           },
           {.on_refused = [&refusals = refusals_](const RefusedRequest& refused) { refusals.Write(refused); },
            .meter = &meter_,
+           .open = &open_,
            .aside = &aside_,
            .answers = &answers_}));
   // Once this has been answered, the server delivers to us.

@@ -11,6 +11,7 @@
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/nats/connection.h"
 #include "endpoint/space/kept_answers.h"
+#include "endpoint/space/open_requests.h"
 #include "endpoint/space/sender_meter.h"
 #include "endpoint/space/side_lane.h"
 #include "manager/daemon/config.h"
@@ -79,6 +80,7 @@ class Daemon {
   // What the door of the control services needs, for as long as requests may come and answers go.
   KeptAnswers answers_{KeptAnswers::Options{}};
   SenderMeter meter_{SenderMeter::Options{}};
+  OpenRequests open_;
   SideLane aside_{SideLane::Options{}};
   RefusalLog refusals_;
   std::unique_ptr<Connection> responder_;
