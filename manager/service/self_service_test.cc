@@ -326,8 +326,8 @@ TEST_F(SelfServiceTest, NothingIsDoneForARequestWhoseEndPassesWhileItWaitsForIts
   const int read_before = records_read_;
   Finish(0, absl::OkStatus());
   EXPECT_TRUE(first.get().ok);  // it had begun
+  ASSERT_EQ(filters_.moves.size(), 1U);
   ExpectStale(second.get());
-  EXPECT_EQ(filters_.moves.size(), 1U);
   EXPECT_EQ(records_read_, read_before);
   EXPECT_THAT(log_text_.str(), HasSubstr("verdict=failed channels=[team.b] code=stale_request"));
   EXPECT_TRUE(queue_.WaitUntilIdle(milliseconds(0)));
