@@ -35,9 +35,9 @@ std::int64_t MillisecondsOf(SystemTime time) {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
 }
 
-// For how long after `now` a request counts that names `until`.
-milliseconds LifetimeOf(const std::optional<std::int64_t>& until, std::int64_t now) {
-  if (!until) return kPeersWait;
+// For how long after `now` a request counts that names `until`, or came `age` ago.
+milliseconds LifetimeOf(const std::optional<std::int64_t>& until, milliseconds age, std::int64_t now) {
+  if (!until) return kPeersWait - age;
   if (*until <= now) return milliseconds(0);
   return *until >= now + kLongestEnd.count() ? kLongestEnd : milliseconds(*until - now);
 }
@@ -83,25 +83,26 @@ std::string ClaimedSender(const Json& object) {
 }
 
 // What is done with each message on a service's subject, one after the other.
-class ControlDoor : public std::enable_shared_from_this<ControlDoor> {
+class Door : public std::enable_shared_from_this<Door> {
  public:
-  ControlDoor(Connection& connection, std::string_view space, std::string_view service,
-              ControlHandler handler, ControlServiceOptions options)
+  Door(Connection& connection, std::string_view space, std::string_view service, ControlHandler handler,
+       ControlServiceOptions options)
       : connection_(connection),
         space_(space),
         service_(service),
         handler_(std::move(handler)),
         options_(std::move(options)) {}
 
-  void Take(NatsMessage message) const;
+  void Take(NatsMessage message, milliseconds age) const;
 
  private:
   using AnswerPtr = std::shared_ptr<Answer>;
 
   std::optional<std::string> SenderOf(const NatsMessage& message) const;
   bool GoesAside(const std::string& sender, const NatsMessage& message) const;
-  void Read(const std::string& sender, const NatsMessage& message) const;
-  void Admit(const std::string& sender, ControlRequest request, const AnswerPtr& answer) const;
+  void Read(const std::string& sender, const NatsMessage& message, milliseconds age) const;
+  void Admit(const std::string& sender, ControlRequest request, milliseconds age,
+             const AnswerPtr& answer) const;
   void SlowDown(const std::string& sender, const std::string& reply, milliseconds wait) const;
   void Tell(Refusal why, std::string_view sender, std::string detail) const;
 
@@ -112,23 +113,25 @@ class ControlDoor : public std::enable_shared_from_this<ControlDoor> {
   const ControlServiceOptions options_;
 };
 
-void ControlDoor::Take(NatsMessage message) const {
+void Door::Take(NatsMessage message, milliseconds age) const {
   const std::optional<std::string> sender = SenderOf(message);
   if (!sender) return Tell(Refusal::kForeignSubject, "", message.subject);
   if (!IsReplyOf(*sender, message.reply)) return Tell(Refusal::kForeignReply, *sender, message.reply);
+  if (options_.divert != nullptr && options_.divert(*sender, message)) return;
   if (options_.meter != nullptr) {
     if (const auto wait = options_.meter->Refuses(*sender)) return SlowDown(*sender, message.reply, *wait);
   }
-  if (!GoesAside(*sender, message)) return Read(*sender, message);
+  if (!GoesAside(*sender, message)) return Read(*sender, message, age);
   const std::string reply = message.reply;
-  const bool has_room =
-      options_.aside->Post(*sender, [self = shared_from_this(), sender = *sender,
-                                     message = std::move(message)] { self->Read(sender, message); });
+  const bool has_room = options_.aside->Post(
+      *sender, [self = shared_from_this(), sender = *sender, message = std::move(message), age] {
+        self->Read(sender, message, age);
+      });
   if (!has_room) SlowDown(*sender, reply, kRoomAfter);
 }
 
 // What is too large is not read at all.
-bool ControlDoor::GoesAside(const std::string& sender, const NatsMessage& message) const {
+bool Door::GoesAside(const std::string& sender, const NatsMessage& message) const {
   if (options_.aside == nullptr) return false;
   const std::size_t size = message.payload.size();
   return (size > kMaxUsualBytes && size <= kMaxControlRequestBytes) || options_.aside->Holds(sender);
@@ -136,13 +139,13 @@ bool ControlDoor::GoesAside(const std::string& sender, const NatsMessage& messag
 
 // Who sent a message that was delivered on the service's subject; nothing unless the subject has exactly the
 // shape of a request to this service. The broker may deliver messages here whose subject is another one's.
-std::optional<std::string> ControlDoor::SenderOf(const NatsMessage& message) const {
+std::optional<std::string> Door::SenderOf(const NatsMessage& message) const {
   std::optional<ParsedSubject> parsed = ParseSubjectOf(space_, message.subject);
   if (!parsed || parsed->kind != SubjectKind::kCtl || parsed->rest != service_) return std::nullopt;
   return std::move(parsed->sender);
 }
 
-void ControlDoor::Read(const std::string& sender, const NatsMessage& message) const {
+void Door::Read(const std::string& sender, const NatsMessage& message, milliseconds age) const {
   OpenRequests::Place place = options_.open == nullptr ? nullptr : options_.open->Open(sender);
   if (options_.open != nullptr && place == nullptr) return SlowDown(sender, message.reply, kRoomAfter);
   const SenderMeter::Charge charge(options_.meter, sender);
@@ -162,12 +165,13 @@ void ControlDoor::Read(const std::string& sender, const NatsMessage& message) co
   }
   absl::StatusOr<ControlRequest> request = ReadControlRequest(*object);
   if (!request.ok()) return refuse(request.status());
-  Admit(sender, *std::move(request), answer);
+  Admit(sender, *std::move(request), age, answer);
 }
 
-void ControlDoor::Admit(const std::string& sender, ControlRequest request, const AnswerPtr& answer) const {
+void Door::Admit(const std::string& sender, ControlRequest request, milliseconds age,
+                 const AnswerPtr& answer) const {
   const std::int64_t now = MillisecondsOf(options_.clock.Now());
-  const milliseconds lifetime = LifetimeOf(request.until, now);
+  const milliseconds lifetime = LifetimeOf(request.until, age, now);
   if (lifetime <= milliseconds(0)) {
     Tell(Refusal::kStale, sender, "");
     return answer->Send(
@@ -181,7 +185,7 @@ void ControlDoor::Admit(const std::string& sender, ControlRequest request, const
 }
 
 // As cheap as an answer can be: it is what a flood costs. Who does not hear it may ask again.
-void ControlDoor::SlowDown(const std::string& sender, const std::string& reply, milliseconds wait) const {
+void Door::SlowDown(const std::string& sender, const std::string& reply, milliseconds wait) const {
   Tell(Refusal::kTooFast, sender, "");
   const std::string payload =
       fmt::format(R"({{"ok":false,"data":{{"retryAfter":{:.3f}}},"error":"too many requests, or too costly )"
@@ -190,7 +194,7 @@ void ControlDoor::SlowDown(const std::string& sender, const std::string& reply, 
   (void)connection_.PublishSoon(reply, payload);
 }
 
-void ControlDoor::Tell(Refusal why, std::string_view sender, std::string detail) const {
+void Door::Tell(Refusal why, std::string_view sender, std::string detail) const {
   if (options_.on_refused == nullptr) return;
   options_.on_refused({.why = why, .sender = sender, .detail = std::move(detail)});
 }
@@ -218,15 +222,22 @@ bool IsReplyOf(std::string_view sender, std::string_view reply) {
   return previous != '.' && tokens <= kMaxReplyTokens;
 }
 
+ControlDoor MakeControlDoor(Connection& connection, std::string_view space, std::string_view service,
+                            ControlHandler handler, ControlServiceOptions options) {
+  const auto door =
+      std::make_shared<const Door>(connection, space, service, std::move(handler), std::move(options));
+  return [door](NatsMessage request, milliseconds age) { door->Take(std::move(request), age); };
+}
+
 absl::StatusOr<std::unique_ptr<Subscription>> ServeControl(Connection& connection, std::string_view space,
                                                            std::string_view service, ControlHandler handler,
                                                            ControlServiceOptions options) {
-  const auto door =
-      std::make_shared<const ControlDoor>(connection, space, service, std::move(handler), std::move(options));
+  const ControlDoor door =
+      MakeControlDoor(connection, space, service, std::move(handler), std::move(options));
   // A wildcard for the sender, always: a literal subscription would let an agent's push consumer deliver
   // here.
   return connection.Subscribe(ControlSubject(space, service, "*"), service,
-                              [door](NatsMessage message) { door->Take(std::move(message)); });
+                              [door](NatsMessage message) { door(std::move(message), milliseconds(0)); });
 }
 
 absl::StatusOr<ControlReply> RequestControl(Connection& connection, std::string_view space,

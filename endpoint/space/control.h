@@ -70,6 +70,9 @@ struct ControlServiceOptions {
   // with the others. The handler is called on its thread, too; to be stopped after the subscription's end and
   // before what the handler uses.
   SideLane* aside = nullptr;
+  // True: somebody else sees to the request, which is from `sender` and may be answered. Asked before
+  // anything else is read of it, on the threads of the requests; brief. Null: nobody else does.
+  std::function<bool(const std::string& sender, const NatsMessage& request)> divert = nullptr;
   KeptAnswers* answers = nullptr;  // where answers are kept, for whoever sends them again; null: nowhere
   const Clock& clock = Clock::System();
 };
@@ -86,6 +89,12 @@ struct ControlServiceOptions {
 absl::StatusOr<std::unique_ptr<Subscription>> ServeControl(Connection& connection, std::string_view space,
                                                            std::string_view service, ControlHandler handler,
                                                            ControlServiceOptions options = {});
+
+// Takes requests to a service that came on another way, `age` after they had been sent, as ServeControl takes
+// those that the broker delivers. Copies are one and the same; thread-safe, but for one sender's order.
+using ControlDoor = std::function<void(NatsMessage request, std::chrono::milliseconds age)>;
+ControlDoor MakeControlDoor(Connection& connection, std::string_view space, std::string_view service,
+                            ControlHandler handler, ControlServiceOptions options = {});
 
 // True if `reply` may be published to on behalf of `sender`: "_INBOX_<sender>." and one or two tokens more,
 // as clients make them. One that is longer cannot be answered by a credential of the profile "responder",

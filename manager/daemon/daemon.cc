@@ -146,6 +146,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   daemon->CheckGuard();
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
   MW_RETURN_IF_ERROR(daemon->CutFiltersBack());
+  daemon->Prepare();
   MW_RETURN_IF_ERROR(daemon->Serve());
   MW_RETURN_IF_ERROR(daemon->Watch());
   daemon->keeper_->Start(*daemon->apis_.back());
@@ -265,6 +266,7 @@ absl::Status Daemon::CheckRecords() {
         layout.status(),
         "cannot read agent records; is JetStream enabled, and is mover_credentials of this space?");
   }
+  has_records_ = true;
   TellOfLayout(*layout, log_);
   return absl::OkStatus();
 }
@@ -293,7 +295,7 @@ absl::Status Daemon::CutFiltersBack() {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::Serve() {
+void Daemon::Prepare() {
   std::vector<JetStreamApi*> apis;
   for (const auto& api : apis_) {
     apis.push_back(api.get());
@@ -306,23 +308,46 @@ absl::Status Daemon::Serve() {
         records->Read(id, std::move(done));
       },
       AgentDirectory::Options{});
+  managers_ = std::make_unique<Managers>(Managers::Parts{.responder = *responder_,
+                                                         .api = *apis_.front(),
+                                                         .space = config_.space,
+                                                         .secrets = material_.secrets,
+                                                         .has_records = has_records_,
+                                                         .log = log_});
+  late_moves_ = std::make_unique<LateMoves>(LateMoves::Parts{.filters = *filters_,
+                                                             .directory = *directory_,
+                                                             .queue = queue_,
+                                                             .order = managers_->order(),
+                                                             .log = log_},
+                                            LateMoves::Options{});
+  filters_->ListenTo(*late_moves_);
   service_ = std::make_unique<SelfService>(SelfService::Parts{.directory = *directory_,
                                                               .queue = queue_,
                                                               .filters = *filters_,
                                                               .deadlines = *deadlines_,
+                                                              .order = managers_->order(),
+                                                              .naps = managers_->naps(),
                                                               .log = log_});
-  MW_ASSIGN_OR_RETURN(
-      subscription_,
-      ServeControl(
-          *responder_, config_.space, kSelfService,
-          [&service = *service_](ControlCall call, ControlResponder respond) {
-            service.Handle(std::move(call), std::move(respond));
-          },
-          {.on_refused = [&refusals = refusals_](const RefusedRequest& refused) { refusals.Write(refused); },
-           .meter = &meter_,
-           .open = &open_,
-           .aside = &aside_,
-           .answers = &answers_}));
+}
+
+absl::Status Daemon::Serve() {
+  const auto handler = [&service = *service_](ControlCall call, ControlResponder respond) {
+    service.Handle(std::move(call), std::move(respond));
+  };
+  ControlServiceOptions options{
+      .on_refused = [&refusals = refusals_](const RefusedRequest& refused) { refusals.Write(refused); },
+      .meter = &meter_,
+      .open = &open_,
+      .aside = &aside_,
+      .answers = &answers_};
+  MW_RETURN_IF_ERROR(
+      managers_->Join(MakeControlDoor(*responder_, config_.space, kSelfService, handler, options)));
+  options.divert = [&managers = *managers_](const std::string& sender, const NatsMessage& request) {
+    return managers.Divert(sender, request);
+  };
+  MW_ASSIGN_OR_RETURN(subscription_,
+                      ServeControl(*responder_, config_.space, kSelfService, handler, std::move(options)));
+  managers_->WatchNaps(*subscription_);
   // Once this has been answered, the server delivers to us.
   return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
 }
@@ -360,9 +385,13 @@ absl::Status Daemon::Watch() {
 }
 
 bool Daemon::Stop(std::chrono::milliseconds timeout) {
+  // Another manager takes over, if there is one.
+  if (managers_ != nullptr) managers_->StepBack();
+  if (late_moves_ != nullptr) late_moves_->Stop();
   // Requests that still arrive are told so; when the responder closes, the server knows and sends no more.
   queue_.Close();
   const bool finished = queue_.WaitUntilIdle(timeout);
+  if (managers_ != nullptr) managers_->Leave();
   // While their connections live, so that no durable stays deleted.
   keeper_->Stop();
   watcher_->Stop();

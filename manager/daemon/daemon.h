@@ -15,12 +15,14 @@
 #include "endpoint/space/sender_meter.h"
 #include "endpoint/space/side_lane.h"
 #include "manager/daemon/config.h"
+#include "manager/daemon/managers.h"
 #include "manager/daemon/material.h"
 #include "manager/process/log.h"
 #include "manager/service/agent_directory.h"
 #include "manager/service/agent_queue.h"
 #include "manager/service/chat_filters.h"
 #include "manager/service/deadline_watch.h"
+#include "manager/service/late_moves.h"
 #include "manager/service/queue_keeper.h"
 #include "manager/service/refusal_log.h"
 #include "manager/service/self_service.h"
@@ -64,6 +66,9 @@ class Daemon {
   absl::Status CheckRecords();
   // Takes back what a policy that became narrower while no manager ran has left to agents.
   absl::Status CutFiltersBack();
+  // Makes what answers requests, which no request can reach yet.
+  void Prepare();
+  // Takes its place among the managers of the space, and answers requests from then on.
   absl::Status Serve();
   // Nothing to do without a credential for it, but to say so.
   absl::Status Watch();
@@ -88,14 +93,17 @@ class Daemon {
   std::vector<std::unique_ptr<Connection>> movers_;
   std::vector<std::unique_ptr<JetStreamApi>> apis_;  // one on each mover
   std::unique_ptr<RecordKeeper> records_;            // by the first of them
+  bool has_records_ = false;                         // the space has a bucket for them
   // The watcher's, if it watches: one listens, one looks and repairs, so that long lists keep no move
   // waiting.
   std::unique_ptr<Connection> listener_;
   std::unique_ptr<Connection> repairer_;
   std::unique_ptr<JetStreamApi> repair_api_;
-  std::unique_ptr<ChatFilters> filters_;
+  std::unique_ptr<BrokerChatFilters> filters_;
   std::unique_ptr<AgentDirectory> directory_;
+  std::unique_ptr<Managers> managers_;
   AgentQueue queue_;
+  std::unique_ptr<LateMoves> late_moves_;
   std::unique_ptr<SelfService> service_;
   std::unique_ptr<Subscription> subscription_;
 };

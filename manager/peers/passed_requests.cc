@@ -5,12 +5,18 @@
 namespace meshwarden {
 
 bool PassedRequests::Keep(std::uint64_t number, Passed passed) {
-  return passed_.size() < kMost && passed_.try_emplace(number, std::move(passed)).second;
+  const std::size_t bytes = passed.request.message.payload.size();
+  if (passed_.size() >= kMost || bytes_ + bytes > kMostBytes) return false;
+  bytes_ += bytes;
+  passed_.emplace(number, std::move(passed));
+  return true;
 }
 
 void PassedRequests::Took(const std::string& from, std::uint64_t number) {
   const auto found = passed_.find(number);
-  if (found != passed_.end() && found->second.to.instance == from) passed_.erase(found);
+  if (found == passed_.end() || found->second.to.instance != from) return;
+  bytes_ -= found->second.request.message.payload.size();
+  passed_.erase(found);
 }
 
 std::vector<std::pair<std::uint64_t, PassedRequests::Passed>> PassedRequests::ToSendAgain(
@@ -31,6 +37,7 @@ std::vector<PassedRequests::Request> PassedRequests::TakeIf(Predicate wanted) {
   for (auto next = passed_.begin(); next != passed_.end();) {
     const auto one = next++;
     if (!wanted(one->second)) continue;
+    bytes_ -= one->second.request.message.payload.size();
     taken.push_back(std::move(one->second.request));
     passed_.erase(one);
   }

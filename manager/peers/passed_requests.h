@@ -31,7 +31,7 @@ class PassedRequests {
   };
 
   // Keeps a request under the number that it is sent with. False if too many wait: it is not kept.
-  bool Keep(std::uint64_t number, Passed passed);
+  bool Keep(std::uint64_t number, Passed passed);  // `number`: not kept already
   // `from` has it: no more to be done. What another claims to have stays.
   void Took(const std::string& from, std::uint64_t number);
 
@@ -46,11 +46,13 @@ class PassedRequests {
 
  private:
   static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMostBytes = 8 * 1024 * 1024;  // of payloads
 
   template <typename Predicate>
   std::vector<Request> TakeIf(Predicate wanted);
 
   std::map<std::uint64_t, Passed> passed_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace meshwarden

@@ -67,6 +67,25 @@ TEST_F(PassedRequestsTest, OldOnesAreTakenOut) {
   EXPECT_THAT(requests_.TakeOld(At(501)), SizeIs(1));
 }
 
+TEST_F(PassedRequestsTest, TooMuchIsNotKept) {
+  const auto large = [this] {
+    return PassedRequests::Passed{.request = {.sender = "UA",
+                                              .message = {.subject = "",
+                                                          .reply = "",
+                                                          .payload = std::string(5 << 20, 'x'),
+                                                          .headers = {}},
+                                              .arrived = At(0)},
+                                  .to = one_,
+                                  .told = At(0)};
+  };
+  EXPECT_TRUE(requests_.Keep(1, large()));
+  EXPECT_FALSE(requests_.Keep(2, large()));
+  requests_.Took("ONE", 1);
+  EXPECT_TRUE(requests_.Keep(3, large()));
+  EXPECT_THAT(requests_.TakeOld(At(1)), SizeIs(1));
+  EXPECT_TRUE(requests_.Keep(4, large()));
+}
+
 TEST_F(PassedRequestsTest, TooManyAreNotKept) {
   for (std::uint64_t number = 1; number <= 4096; ++number) Pass(number, 0);
   EXPECT_FALSE(requests_.Keep(5000, {.request = {}, .to = one_, .told = At(0)}));

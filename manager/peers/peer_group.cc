@@ -164,7 +164,7 @@ void PeerGroup::Propose() {
     const MutexLock lock(mutex_);
     proposing_ = false;
     // Whoever has written, there is something to read.
-    if (!failed) read_at_ = Time::min();
+    if (!failed) read_at_ = Time();
     hurry_ = hurry_ || !failed;
     changed_.NotifyAll();
   });
@@ -214,8 +214,8 @@ bool PeerGroup::PassOn(const std::string& agent_id, const NatsMessage& request) 
     if (other == nullptr || other->instance == kUnreadable) return false;
     to = *other;
     message.number = ++number_;
-    const PassedRequests::Request kept{.sender = agent_id, .message = request, .arrived = now};
-    if (!passed_.Keep(message.number, {.request = kept, .to = *to, .told = now})) return false;
+    PassedRequests::Request kept{.sender = agent_id, .message = request, .arrived = now};
+    if (!passed_.Keep(message.number, {.request = std::move(kept), .to = *to, .told = now})) return false;
   }
   Tell(*to, message);
   return true;
@@ -236,7 +236,7 @@ void PeerGroup::LookAfterPassed() {
   }
   for (const PassedRequests::Request& request : old) give_up_(request.message);
   for (const PassedRequests::Request& request : moved) {
-    if (!PassOn(request.sender, request.message)) deliver_(request.message);
+    if (!PassOn(request.sender, request.message)) deliver_(request.message, Since(request.arrived, now));
   }
   for (const auto& [number, passed] : again) {
     const NatsMessage& request = passed.request.message;
@@ -267,7 +267,7 @@ void PeerGroup::Hear(const NatsMessage& message) {
                                     [&told](const Peer& member) { return member.instance == told->from; });
     // One that this manager has not read of yet tells it again.
     if (found == members.end()) {
-      read_at_ = Time::min();
+      read_at_ = Time();
       return;
     }
     sender = *found;
@@ -279,7 +279,12 @@ void PeerGroup::Hear(const NatsMessage& message) {
   if (told->kind != PeerMessage::Kind::kPass) return;
   Tell(*sender, {.kind = PeerMessage::Kind::kTook, .from = self_.instance, .number = told->number});
   if (!deliver) return;
-  deliver_({.subject = told->subject, .reply = told->reply, .payload = told->payload, .headers = {}});
+  deliver_({.subject = told->subject, .reply = told->reply, .payload = told->payload, .headers = {}},
+           std::min(milliseconds(told->age_ms), options_.give_up_after));
+}
+
+absl::Status PeerGroup::DiscardReceived(milliseconds timeout) {
+  return inbox_ == nullptr ? absl::OkStatus() : inbox_->DiscardReceived(timeout);
 }
 
 bool PeerGroup::AwaitGone(milliseconds timeout) {

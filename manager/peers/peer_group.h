@@ -40,7 +40,8 @@ class PeerGroup final : public ServingOrder {
  public:
   // A request that another manager has passed on, or that came back from one that is gone. It may be called
   // on several threads at a time, and must be brief.
-  using Deliver = std::function<void(const NatsMessage& request)>;
+  // `age`: how long ago it came to the first of the managers that it came to.
+  using Deliver = std::function<void(const NatsMessage& request, std::chrono::milliseconds age)>;
   // One whose manager has not said in time that it has it: whether it was carried out is not known.
   using GiveUp = std::function<void(const NatsMessage& request)>;
 
@@ -73,6 +74,9 @@ class PeerGroup final : public ServingOrder {
   bool MayAct(const std::string& agent_id) override MW_EXCLUDES(mutex_);
   // Hands `request` of `agent_id` to the manager whose it is. False: it is this one's, or not known whose.
   bool PassOn(const std::string& agent_id, const NatsMessage& request) MW_EXCLUDES(mutex_);
+
+  // Throws away what other managers have sent so far; see Subscription::DiscardReceived.
+  absl::Status DiscardReceived(std::chrono::milliseconds timeout);
 
   // Where others are at work: gives its place up, so that what comes from now on is passed on to them. Waits
   // for the broker's answer for at most `timeout`.
@@ -123,7 +127,7 @@ class PeerGroup final : public ServingOrder {
   bool going_ MW_GUARDED_BY(mutex_) = false;
   bool stopping_ MW_GUARDED_BY(mutex_) = false;
   bool hurry_ MW_GUARDED_BY(mutex_) = false;  // the next tick is now
-  Time read_at_ MW_GUARDED_BY(mutex_) = Time::min();
+  Time read_at_ MW_GUARDED_BY(mutex_);
   std::uint64_t number_ MW_GUARDED_BY(mutex_) = 0;
   std::map<std::string, NumberWindow> heard_numbers_ MW_GUARDED_BY(mutex_);  // by instance
   std::vector<Waiting> waiting_ MW_GUARDED_BY(mutex_);

@@ -23,7 +23,10 @@ void PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
     if (!is_first && view.number != view_.number + 1) before_.push_back(Missed());
     finish_until_ = fresh_until_;
     view_ = view;
-    settled_at_ = now + times_.settle;
+    // Where nobody was at work, nobody has to be waited for.
+    const bool was_empty = std::all_of(before_.begin(), before_.end(),
+                                       [](const PeerView& before) { return before.members.empty(); });
+    settled_at_ = was_empty ? now : now + times_.settle;
     std::erase_if(heard_, [&view](const auto& entry) { return !view.Has(entry.first); });
     for (const Peer& member : view.members) {
       if (member.instance != self_) heard_.try_emplace(member.instance, Heard{.last = now});
@@ -48,7 +51,6 @@ bool PeerLedger::Owns(const PeerView& view, std::string_view agent_id) const {
 
 bool PeerLedger::MayAct(std::string_view agent_id, Time now) {
   if (now >= settled_at_) before_.clear();
-  // Where nobody was at work, nobody else can be acting.
   const bool was_ours = std::all_of(before_.begin(), before_.end(), [&](const PeerView& view) {
     return view.members.empty() || Owns(view, agent_id);
   });

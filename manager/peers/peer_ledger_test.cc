@@ -46,6 +46,7 @@ TEST_F(PeerLedgerTest, NobodyActsWithoutAView) { EXPECT_FALSE(ledger_.MayAct("UA
 TEST_F(PeerLedgerTest, WhoIsAloneActsAtOnce) {
   ledger_.TakeView(View(1, {us_}), At(0), At(10));
   EXPECT_TRUE(ledger_.MayAct("UA", At(10)));
+  EXPECT_TRUE(ledger_.IsSettled(At(10)));
   EXPECT_EQ(ledger_.OtherFor("UA"), nullptr);
 }
 

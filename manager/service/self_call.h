@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "endpoint/space/control.h"
 #include "manager/process/log.h"
+#include "manager/process/nap_watch.h"
 #include "manager/service/deadline_watch.h"
 #include "policy/policy.h"
 
@@ -44,6 +45,7 @@ class SelfCall final : public Expirable {
     std::string sender;
     std::vector<std::string> channels;  // of setChannels; else empty
     std::chrono::steady_clock::time_point ends;
+    NapWatch::Stamp stamp = 0;  // when it came
   };
   // `policy`, `log` and `clocks` must outlive the call.
   SelfCall(Request request, ControlResponder respond, const Policy& policy, Log& log,
@@ -52,6 +54,7 @@ class SelfCall final : public Expirable {
   const std::string& op() const { return request_.op; }
   const std::string& sender() const { return request_.sender; }
   const std::vector<std::string>& channels() const { return request_.channels; }
+  NapWatch::Stamp stamp() const { return request_.stamp; }
 
   // Whom the policy takes the sender for; for the log.
   void SetAgent(const AgentPolicy& agent) { agent_ = &agent; }

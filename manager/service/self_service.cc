@@ -30,6 +30,18 @@ std::string TooManyText(std::string_view op) {
   return fmt::format("{}: too many requests are waiting; try again in a moment", op);
 }
 
+std::string StoodStillText(std::string_view op) {
+  return fmt::format(
+      "{}: this manager stood still for a while and cannot tell what has happened since, so nothing was "
+      "done; try "
+      "again",
+      op);
+}
+
+std::string ElsewhereText(std::string_view op) {
+  return fmt::format("{}: another manager sees to this agent now, so nothing was done here; try again", op);
+}
+
 Json WhoAmIData(const SelfCall& call, const AgentPolicy& agent, const Policy& policy) {
   Json data = {{"id", call.sender()}, {"agent", agent.name}};
   if (agent.role.has_value()) {
@@ -47,7 +59,8 @@ void SelfService::Handle(ControlCall call, ControlResponder respond) {
   SelfCall::Request request{.op = Printable(call.request.op, kMaxEchoedOpBytes),
                             .sender = std::move(call.sender),
                             .channels = {},
-                            .ends = call.ends};
+                            .ends = call.ends,
+                            .stamp = parts_.naps.Now()};
   const bool sets_channels = call.request.op == "setChannels";
   SetChannelsDecision list = SetChannelsDecision::Granted({});
   if (sets_channels) {
@@ -70,7 +83,7 @@ void SelfService::Handle(ControlCall call, ControlResponder respond) {
 
 void SelfService::Enqueue(const CallPtr& call, Work work) {
   const AgentQueue::Admission admission = parts_.queue.Submit(
-      call->sender(), [this, call, work](AgentQueue::Turn turn) { Identify(call, work, std::move(turn)); });
+      call->sender(), [this, call, work](AgentQueue::Turn turn) { AwaitOrder(call, work, std::move(turn)); });
   switch (admission) {
     case AgentQueue::Admission::kTaken:
       parts_.deadlines.Watch(call);
@@ -88,6 +101,26 @@ void SelfService::Enqueue(const CallPtr& call, Work work) {
 
 // The callbacks below move the turn out of themselves: it must end with the work, and not whenever the layer
 // that calls them back drops them.
+
+void SelfService::AwaitOrder(const CallPtr& call, Work work, AgentQueue::Turn turn) {
+  parts_.order.WhenMayAct(call->sender(), [this, call, work, turn = std::move(turn)](bool may) mutable {
+    AgentQueue::Turn mine = std::move(turn);
+    if (may) return Identify(call, work, std::move(mine));
+    call->Fail(Outcome::kFailed, "unavailable", ElsewhereText(call->op()));
+  });
+}
+
+bool SelfService::MayStillAct(const CallPtr& call) {
+  if (!parts_.naps.IsAwakeSince(call->stamp())) {
+    call->Fail(Outcome::kFailed, "unavailable", StoodStillText(call->op()));
+    return false;
+  }
+  if (!parts_.order.MayAct(call->sender())) {
+    call->Fail(Outcome::kFailed, "unavailable", ElsewhereText(call->op()));
+    return false;
+  }
+  return true;
+}
 
 void SelfService::Identify(const CallPtr& call, Work work, AgentQueue::Turn turn) {
   if (!call->StillWanted()) {
@@ -134,7 +167,7 @@ void SelfService::SetChannels(const CallPtr& call, const AgentPolicy& agent, Age
     call->Fail(Outcome::kRefused, decision.code(), decision.error());
     return;
   }
-  if (!call->BeginChange()) {
+  if (!MayStillAct(call) || !call->BeginChange()) {
     return;
   }
   parts_.filters.Move(call->sender(), decision.channels(),

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "endpoint/space/control.h"
+#include "manager/peers/serving_order.h"
 #include "manager/process/log.h"
+#include "manager/process/nap_watch.h"
 #include "manager/service/agent_directory.h"
 #include "manager/service/agent_queue.h"
 #include "manager/service/chat_filters.h"
@@ -33,6 +35,8 @@ class SelfService {
     AgentQueue& queue;
     ChatFilters& filters;
     DeadlineWatch& deadlines;
+    ServingOrder& order;
+    const NapWatch& naps;
     Log& log;
     CallClocks clocks = {};
   };
@@ -48,7 +52,11 @@ class SelfService {
 
   // Carries out `work` in the sender's turn, once it is known which agent the sender is.
   void Enqueue(const CallPtr& call, Work work);
+  // Once this manager may act for the sender at all.
+  void AwaitOrder(const CallPtr& call, Work work, AgentQueue::Turn turn);
   void Identify(const CallPtr& call, Work work, AgentQueue::Turn turn);
+  // Whether it still may, and knows all that has happened since the request came. Answers it if not.
+  bool MayStillAct(const CallPtr& call);
   void Unidentified(const CallPtr& call, const absl::Status& status);
 
   void SetChannels(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);

@@ -58,6 +58,21 @@ class FakeFilters final : public ChatFilters {
   absl::StatusOr<std::vector<std::string>> readable = std::vector<std::string>{"general"};
 };
 
+// Agents are ours when the test says so.
+class FakeOrder final : public ServingOrder {
+ public:
+  void WhenMayAct(const std::string&, std::function<void(bool)> go) override {
+    if (answers_at_once) return go(may);
+    waiting.push_back(std::move(go));
+  }
+  bool MayAct(const std::string&) override { return may_still; }
+
+  bool answers_at_once = true;
+  bool may = true;
+  bool may_still = true;
+  std::deque<std::function<void(bool)>> waiting;
+};
+
 std::shared_ptr<const Policy> SomePolicy() {
   AgentPolicy planner;
   planner.name = "planner";
@@ -128,9 +143,45 @@ class SelfServiceTest : public ::testing::Test {
                             },
                             {}};
   DeadlineWatch deadlines_;
-  SelfService service_{
-      {directory_, queue_, filters_, deadlines_, log_, {.steady = [this] { return now_; }, .wall = wall_}}};
+  FakeOrder order_;
+  const NapWatch naps_{{}};
+  SelfService service_{{directory_,
+                        queue_,
+                        filters_,
+                        deadlines_,
+                        order_,
+                        naps_,
+                        log_,
+                        {.steady = [this] { return now_; }, .wall = wall_}}};
 };
+
+TEST_F(SelfServiceTest, NothingIsDoneBeforeTheAgentIsOurs) {
+  order_.answers_at_once = false;
+  filters_.answer_at_once = absl::OkStatus();
+  auto first = Send("setChannels", {{"channels", {"general"}}})->get_future();
+  auto second = Send("setChannels", {{"channels", {"team.a"}}})->get_future();
+  ASSERT_EQ(order_.waiting.size(), 1U);
+  EXPECT_EQ(records_read_, 0);
+  order_.waiting[0](true);
+  EXPECT_TRUE(first.get().ok);
+  ASSERT_EQ(order_.waiting.size(), 2U);
+  order_.waiting[1](true);
+  EXPECT_TRUE(second.get().ok);
+  EXPECT_THAT(filters_.moves.back().channels, ElementsAre("team.a"));
+}
+
+TEST_F(SelfServiceTest, WhatIsAnothersIsNotDone) {
+  order_.may = false;
+  EXPECT_EQ(AskToRead({"general"}).code, "unavailable");
+  EXPECT_EQ(Ask("whoami", Json::object()).code, "unavailable");
+  EXPECT_THAT(filters_.moves, IsEmpty());
+}
+
+TEST_F(SelfServiceTest, WhatBecameAnothersMeanwhileIsNotDone) {
+  order_.may_still = false;
+  EXPECT_EQ(AskToRead({"general"}).code, "unavailable");
+  EXPECT_THAT(filters_.moves, IsEmpty());
+}
 
 TEST_F(SelfServiceTest, AGrantedSetIsAnsweredOnlyAfterTheBrokerConfirmed) {
   auto reply = Send("setChannels", {{"channels", {" general ", "team.a"}}})->get_future();
