@@ -35,12 +35,18 @@ std::int64_t MillisecondsOf(SystemTime time) {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
 }
 
-// For how long after `now` a request counts that names `until`, or came `age` ago.
-milliseconds LifetimeOf(const std::optional<std::int64_t>& until, milliseconds age, std::int64_t now) {
-  if (!until) return kPeersWait - age;
-  if (*until <= now) return milliseconds(0);
-  return *until >= now + kLongestEnd.count() ? kLongestEnd : milliseconds(*until - now);
+// For how long after `now` a request counts that names `until`.
+milliseconds LeftUntil(std::int64_t until, std::int64_t now) {
+  if (until <= now) return milliseconds(0);
+  return until >= now + kLongestEnd.count() ? kLongestEnd : milliseconds(until - now);
 }
+
+// A request as it came.
+struct Arrived {
+  std::string sender;
+  NatsMessage message;
+  TimePoint at;
+};
 
 // Publishes the one answer to one request. If nobody answers, the last copy of the responder to go says so.
 class Answer {
@@ -82,7 +88,7 @@ std::string ClaimedSender(const Json& object) {
   return id == from->end() || !id->is_string() ? "" : id->get<std::string>();
 }
 
-// What is done with each message on a service's subject, one after the other.
+// What is done with each message on a service's subject: one after the other, but for what goes aside.
 class Door : public std::enable_shared_from_this<Door> {
  public:
   Door(Connection& connection, std::string_view space, std::string_view service, ControlHandler handler,
@@ -99,10 +105,9 @@ class Door : public std::enable_shared_from_this<Door> {
   using AnswerPtr = std::shared_ptr<Answer>;
 
   std::optional<std::string> SenderOf(const NatsMessage& message) const;
-  bool GoesAside(const std::string& sender, const NatsMessage& message) const;
-  void Read(const std::string& sender, const NatsMessage& message, milliseconds age) const;
-  void Admit(const std::string& sender, ControlRequest request, milliseconds age,
-             const AnswerPtr& answer) const;
+  bool GoesAside(const Arrived& arrived) const;
+  void Read(const Arrived& arrived) const;
+  void Admit(const Arrived& arrived, ControlRequest request, const AnswerPtr& answer) const;
   void SlowDown(const std::string& sender, const std::string& reply, milliseconds wait) const;
   void Tell(Refusal why, std::string_view sender, std::string detail) const;
 
@@ -114,27 +119,27 @@ class Door : public std::enable_shared_from_this<Door> {
 };
 
 void Door::Take(NatsMessage message, milliseconds age) const {
-  const std::optional<std::string> sender = SenderOf(message);
+  std::optional<std::string> sender = SenderOf(message);
   if (!sender) return Tell(Refusal::kForeignSubject, "", message.subject);
   if (!IsReplyOf(*sender, message.reply)) return Tell(Refusal::kForeignReply, *sender, message.reply);
   if (options_.divert != nullptr && options_.divert(*sender, message)) return;
   if (options_.meter != nullptr) {
     if (const auto wait = options_.meter->Refuses(*sender)) return SlowDown(*sender, message.reply, *wait);
   }
-  if (!GoesAside(*sender, message)) return Read(*sender, message, age);
-  const std::string reply = message.reply;
-  const bool has_room = options_.aside->Post(
-      *sender, [self = shared_from_this(), sender = *sender, message = std::move(message), age] {
-        self->Read(sender, message, age);
-      });
-  if (!has_room) SlowDown(*sender, reply, kRoomAfter);
+  const auto arrived = std::make_shared<const Arrived>(Arrived{.sender = *std::move(sender),
+                                                               .message = std::move(message),
+                                                               .at = std::chrono::steady_clock::now() - age});
+  if (!GoesAside(*arrived)) return Read(*arrived);
+  const bool has_room =
+      options_.aside->Post(arrived->sender, [self = shared_from_this(), arrived] { self->Read(*arrived); });
+  if (!has_room) SlowDown(arrived->sender, arrived->message.reply, kRoomAfter);
 }
 
 // What is too large is not read at all.
-bool Door::GoesAside(const std::string& sender, const NatsMessage& message) const {
+bool Door::GoesAside(const Arrived& arrived) const {
   if (options_.aside == nullptr) return false;
-  const std::size_t size = message.payload.size();
-  return (size > kMaxUsualBytes && size <= kMaxControlRequestBytes) || options_.aside->Holds(sender);
+  const std::size_t size = arrived.message.payload.size();
+  return (size > kMaxUsualBytes && size <= kMaxControlRequestBytes) || options_.aside->Holds(arrived.sender);
 }
 
 // Who sent a message that was delivered on the service's subject; nothing unless the subject has exactly the
@@ -145,7 +150,9 @@ std::optional<std::string> Door::SenderOf(const NatsMessage& message) const {
   return std::move(parsed->sender);
 }
 
-void Door::Read(const std::string& sender, const NatsMessage& message, milliseconds age) const {
+void Door::Read(const Arrived& arrived) const {
+  const std::string& sender = arrived.sender;
+  const NatsMessage& message = arrived.message;
   OpenRequests::Place place = options_.open == nullptr ? nullptr : options_.open->Open(sender);
   if (options_.open != nullptr && place == nullptr) return SlowDown(sender, message.reply, kRoomAfter);
   const SenderMeter::Charge charge(options_.meter, sender);
@@ -165,23 +172,23 @@ void Door::Read(const std::string& sender, const NatsMessage& message, milliseco
   }
   absl::StatusOr<ControlRequest> request = ReadControlRequest(*object);
   if (!request.ok()) return refuse(request.status());
-  Admit(sender, *std::move(request), age, answer);
+  Admit(arrived, *std::move(request), answer);
 }
 
-void Door::Admit(const std::string& sender, ControlRequest request, milliseconds age,
-                 const AnswerPtr& answer) const {
-  const std::int64_t now = MillisecondsOf(options_.clock.Now());
-  const milliseconds lifetime = LifetimeOf(request.until, age, now);
-  if (lifetime <= milliseconds(0)) {
-    Tell(Refusal::kStale, sender, "");
-    return answer->Send(
-        ControlReply::StaleRequest("the request's end had passed when it came, so nothing was done", now));
+void Door::Admit(const Arrived& arrived, ControlRequest request, const AnswerPtr& answer) const {
+  const std::int64_t wall = MillisecondsOf(options_.clock.Now());
+  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint ends = request.until ? now + LeftUntil(*request.until, wall) : arrived.at + kPeersWait;
+  if (ends <= now) {
+    Tell(Refusal::kStale, arrived.sender, "");
+    return answer->Send(ControlReply::StaleRequest(
+        "the request's end had passed when it was read, so nothing was done", wall));
   }
-  const TimePoint ends = std::chrono::steady_clock::now() + lifetime;
   answer->SetEnd(ends);
   if (request.args.is_null()) request.args = Json::object();
-  handler_(ControlCall{.service = service_, .sender = sender, .request = std::move(request), .ends = ends},
-           [answer](const ControlReply& reply) { answer->Send(reply); });
+  handler_(
+      ControlCall{.service = service_, .sender = arrived.sender, .request = std::move(request), .ends = ends},
+      [answer](const ControlReply& reply) { answer->Send(reply); });
 }
 
 // As cheap as an answer can be: it is what a flood costs. Who does not hear it may ask again.
