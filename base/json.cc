@@ -2,43 +2,55 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <span>
 #include <utility>
 
+#include "base/repeated_key.h"
 #include "base/status.h"
 #include "base/text/printable.h"
 
 namespace meshwarden {
 namespace {
 
-// Walks the document without building it, keeping the bounds.
-class BoundsCheck final : public nlohmann::json_sax<Json> {
+// Builds the document as it is read, keeping the bounds.
+//
+// What an open container holds lies on a stack until it is closed, and is then moved into a container of just
+// its size. One that grew would move what it holds again and again, and an object of nlohmann's, whose keys
+// can't be moved, would copy it, with all that is below.
+class Builder final : public nlohmann::json_sax<Json> {
  public:
-  explicit BoundsCheck(const JsonLimits& limits) : limits_(limits) {}
+  Builder(const JsonLimits& limits, std::size_t text_bytes) : limits_(limits) {
+    // There are no more than that: a value takes a byte or more, and another one parts it from the next; so
+    // does one that has a key, with four bytes before it.
+    values_.reserve(std::min(text_bytes / 2 + 1, limits.max_values));
+    keys_.reserve(std::min(text_bytes / 6 + 1, limits.max_values));
+  }
 
   const std::string& problem() const { return problem_; }
+  Json Take() { return std::move(values_.front()); }
 
-  bool null() override { return Count(); }
-  bool boolean(bool) override { return Count(); }
-  bool number_integer(number_integer_t) override { return Count(); }
-  bool number_unsigned(number_unsigned_t) override { return Count(); }
+  bool null() override { return Add(nullptr); }
+  bool boolean(bool value) override { return Add(value); }
+  bool number_integer(number_integer_t value) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
   bool number_float(number_float_t value, const string_t& text) override {
     if (!std::isfinite(value)) return Fail(fmt::format("number {} is out of range", Printable(text, 24)));
-    return Count();
+    return Add(value);
   }
-  bool string(string_t&) override { return Count(); }
+  bool string(string_t& value) override { return Add(value); }
   bool binary(binary_t&) override { return Fail("binary values are not JSON"); }
   bool start_object(std::size_t) override { return Open(); }
-  bool end_object() override { return Close(); }
+  bool end_object() override { return CloseObject(); }
   bool start_array(std::size_t) override { return Open(); }
-  bool end_array() override { return Close(); }
+  bool end_array() override { return CloseArray(); }
   bool key(string_t& name) override {
     if (name.find('\0') != std::string::npos) return Fail("a key contains a NUL character");
-    if (!keys_.back().insert(name).second) {
-      return Fail(fmt::format("key {} appears twice", Quoted(name)));
-    }
+    keys_.push_back(name);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
@@ -46,29 +58,69 @@ class BoundsCheck final : public nlohmann::json_sax<Json> {
   }
 
  private:
+  // Where the values and the keys of an open container begin on the stacks.
+  struct Frame {
+    std::size_t values = 0;
+    std::size_t keys = 0;
+  };
+
   bool Fail(std::string problem) {
     if (problem_.empty()) problem_ = std::move(problem);
     return false;
   }
   bool Count() {
-    if (++values_ > limits_.max_values) return Fail(fmt::format("more than {} values", limits_.max_values));
+    if (++count_ > limits_.max_values) return Fail(fmt::format("more than {} values", limits_.max_values));
     return true;
   }
+  template <typename Value>
+  bool Add(Value&& value) {
+    values_.emplace_back(std::forward<Value>(value));
+    return Count();
+  }
   bool Open() {
-    keys_.emplace_back();
-    if (keys_.size() > limits_.max_depth) {
+    open_.push_back({.values = values_.size(), .keys = keys_.size()});
+    if (open_.size() > limits_.max_depth) {
       return Fail(fmt::format("nested deeper than {} levels", limits_.max_depth));
     }
     return Count();
   }
-  bool Close() {
-    keys_.pop_back();
+  // Puts the container in the place of what it has taken in.
+  void Close(const Frame& frame, Json container) {
+    values_.erase(values_.begin() + static_cast<std::ptrdiff_t>(frame.values), values_.end());
+    values_.push_back(std::move(container));
+    open_.pop_back();
+  }
+  bool CloseObject() {
+    const Frame frame = open_.back();
+    const std::span<std::string> keys = std::span(keys_).subspan(frame.keys);
+    if (const std::string* const repeated = FindRepeatedKey(keys); repeated != nullptr) {
+      return Fail(fmt::format("key {} appears twice", Quoted(*repeated)));
+    }
+    Json object(Json::value_t::object);
+    auto& fields = object.get_ref<Json::object_t&>();
+    fields.reserve(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      fields.emplace_back(std::move(keys[i]), std::move(values_[frame.values + i]));
+    }
+    keys_.resize(frame.keys);
+    Close(frame, std::move(object));
+    return true;
+  }
+  bool CloseArray() {
+    const Frame frame = open_.back();
+    const auto begin = values_.begin() + static_cast<std::ptrdiff_t>(frame.values);
+    Json array(Json::value_t::array);
+    array.get_ref<Json::array_t&>().assign(std::make_move_iterator(begin),
+                                           std::make_move_iterator(values_.end()));
+    Close(frame, std::move(array));
     return true;
   }
 
   const JsonLimits limits_;
-  std::vector<std::set<std::string>> keys_;  // one set of seen keys for each open container
-  std::size_t values_ = 0;
+  std::vector<Json> values_;
+  std::vector<std::string> keys_;
+  std::vector<Frame> open_;
+  std::size_t count_ = 0;  // of all values so far
   std::string problem_;
 };
 
@@ -83,9 +135,11 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) 
     return absl::InvalidArgumentError(
         fmt::format("JSON of {} bytes is longer than the {} allowed", text.size(), limits.max_bytes));
   }
-  BoundsCheck check(limits);
-  if (!Json::sax_parse(text.begin(), text.end(), &check)) return absl::InvalidArgumentError(check.problem());
-  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  Builder builder(limits, text.size());
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    return absl::InvalidArgumentError(builder.problem());
+  }
+  return builder.Take();
 }
 
 absl::StatusOr<Json> ParseJsonObject(std::string_view text, const JsonLimits& limits) {
@@ -125,6 +179,7 @@ absl::StatusOr<std::optional<std::vector<std::string>>> OptionalStrings(const Js
   if (found == object.end()) return std::nullopt;
   if (!found->is_array()) return WrongType(key, "a list of strings");
   std::vector<std::string> strings;
+  strings.reserve(found->size());
   for (const Json& item : *found) {
     if (!item.is_string()) return WrongType(key, "a list of strings");
     strings.push_back(item.get<std::string>());

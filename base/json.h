@@ -1,9 +1,14 @@
 // Reading JSON from people we do not trust.
 //
-// nlohmann's parser does the reading; this header adds what it lacks for hostile input: a bound on the size
-// and on the depth before any tree is built, refusal of a repeated key (two readers might take different
-// ones), of invalid UTF-8, of lone surrogates, of a NUL inside a key, and of numbers that no double holds.
+// nlohmann's lexer and grammar do the reading; this header adds what they lack for hostile input: bounds on
+// size, depth and number of values, kept while the value is built, so that whoever wrote the text can't make
+// it cost more than a small multiple of reading its bytes; and refusal of a repeated key (two readers might
+// take different ones), of invalid UTF-8, of lone surrogates, of a NUL inside a key, and of numbers that no
+// double holds.
 // Objects keep the order of their keys, so that unknown fields go back out as they came.
+//
+// Looking up a field of an object is linear in the number of its fields, and so is adding one: whoever copies
+// an object of somebody hostile field by field takes quadratic time (see proto/unknown_fields.h).
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -23,7 +28,7 @@ using Json = nlohmann::ordered_json;
 struct JsonLimits {
   std::size_t max_bytes = 1 << 20;
   std::size_t max_depth = 32;
-  std::size_t max_values = 100'000;  // of the whole document, containers included
+  std::size_t max_values = 100'000;  // of the whole document, containers included; no fewer than its keys
 };
 
 // The value of `text`, or InvalidArgument naming the byte at which it goes wrong.

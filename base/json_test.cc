@@ -67,6 +67,25 @@ TEST(ParseJson, BrokenTextIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NUL")));
 }
 
+TEST(ParseJson, WhatWasReadIsWrittenAlike) {
+  for (const char* text :
+       {"null", "[]", "{}", "[[],{},[{}],\"\",0,-1,1.5,true]", R"({"":{"":[{"a":{"b":[1]},"c":2}]},"z":[]})",
+        R"({"i":9,"h":8,"g":7,"f":6,"e":5,"d":4,"c":3,"b":2,"a":1,"j":{"b":[],"a":"x"}})"}) {
+    MW_ASSERT_OK_AND_ASSIGN(const Json value, ParseJson(text, kLarge));
+    EXPECT_EQ(DumpJson(value), text);
+    EXPECT_EQ(value, Json::parse(text)) << text;
+  }
+}
+
+TEST(ParseJson, ManyKeysAreReadInTheirOrder) {
+  std::string text;
+  for (int i = 40'000; i > 0; --i) text += (text.empty() ? "{\"" : ",\"") + std::to_string(i) + "\":0";
+  MW_ASSERT_OK_AND_ASSIGN(const Json value, ParseJson(text + "}", kLarge));
+  EXPECT_EQ(DumpJson(value), text + "}");
+  EXPECT_THAT(ParseJson(text + ",\"7\":1}", kLarge),
+              StatusIs(absl::StatusCode::kInvalidArgument, "key \"7\" appears twice"));
+}
+
 TEST(ParseJsonObject, OtherValuesAreRefused) {
   EXPECT_THAT(ParseJsonObject("[]", kSmall),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("object")));
