@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/lone_surrogates.h"
 #include "base/repeated_key.h"
 #include "base/status.h"
 #include "base/text/printable.h"
@@ -135,6 +136,8 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) 
     return absl::InvalidArgumentError(
         fmt::format("JSON of {} bytes is longer than the {} allowed", text.size(), limits.max_bytes));
   }
+  const std::optional<std::string> replaced = ReplaceLoneSurrogates(text);
+  if (replaced) text = *replaced;
   Builder builder(limits, text.size());
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
     return absl::InvalidArgumentError(builder.problem());

@@ -61,7 +61,6 @@ TEST(ParseJson, BrokenTextIsRefused) {
   EXPECT_THAT(ParseJson("", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("{\"a\":1} x", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("\"\xff\"", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(ParseJson(R"("\ud800")", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("1e999", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson(R"({"a\u0000b":1})", kSmall),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NUL")));
@@ -75,6 +74,13 @@ TEST(ParseJson, WhatWasReadIsWrittenAlike) {
     EXPECT_EQ(DumpJson(value), text);
     EXPECT_EQ(value, Json::parse(text)) << text;
   }
+}
+
+TEST(ParseJson, HalfOfAPairThatStandsAloneIsReadAsAReplacement) {
+  MW_ASSERT_OK_AND_ASSIGN(const Json value, ParseJson(R"({"\ude00":["a\ud83d","\ud83d\ude00"]})", kSmall));
+  EXPECT_EQ(value, Json({{"\uFFFD", {"a\uFFFD", "\U0001F600"}}}));
+  // Not so in bytes, which are no text at all.
+  EXPECT_THAT(ParseJson("\"\xED\xA0\xBD\"", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(ParseJson, ManyKeysAreReadInTheirOrder) {

@@ -136,10 +136,18 @@ TEST(ControlRequestTest, NumberOfValuesIsBounded) {
 TEST(ControlRequestTest, HostileJsonIsRefused) {
   for (const char* text :
        {"", "null", "[]", "\"x\"", "{", R"({"op":"x","op":"y","from":{"id":"UA"}})",
-        R"({"op":"\ud800","from":{"id":"UA"}})", "{\"op\":\"\xFF\",\"from\":{\"id\":\"UA\"}}",
-        R"({"op":"x","from":{"id":"UA"},"n":1e999})"}) {
+        "{\"op\":\"\xFF\",\"from\":{\"id\":\"UA\"}}", R"({"op":"x","from":{"id":"UA"},"n":1e999})"}) {
     EXPECT_THAT(DecodeControlRequest(text), StatusIs(kInvalid, HasSubstr("control request: "))) << text;
   }
+}
+
+// JavaScript writes it. It is no operation, and no sender's id.
+TEST(ControlRequestTest, HalfOfAPairIsReadAsAReplacement) {
+  constexpr const char* kText = R"({"op":"join\ud800","from":{"id":"UA\udc00"}})";
+  MW_ASSERT_OK_AND_ASSIGN(const Json object, ParseControlRequest(kText));
+  for (const char* id : {"UA", "UA\\udc00", "UA\xED\xB0\x80"}) EXPECT_FALSE(IsFrom(object, id)) << id;
+  MW_ASSERT_OK_AND_ASSIGN(const ControlRequest request, ReadControlRequest(object));
+  EXPECT_EQ(request.op, "join\uFFFD");
 }
 
 TEST(ControlReplyTest, SuccessHasData) {

@@ -183,6 +183,13 @@ TEST(MessageTest, SizeDepthAndNumberOfValuesAreBounded) {
       "8192 values");
 }
 
+TEST(MessageTest, HalfOfAPairInATextIsReadAsAReplacement) {
+  std::string text(kMulticast);
+  text.replace(text.find("hello"), 5, R"(cut \ud83d)");
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage message, DecodeMessage(text));
+  EXPECT_THAT(message.parts, ElementsAre(Part::Text("cut \uFFFD")));
+}
+
 TEST(MessageTest, WhatIsNoMessageIsRefused) {
   for (const char* text : {"", "{}", "[]", "null", "{\"id\":\"\xC3\"}"}) {
     EXPECT_THAT(DecodeMessage(text), StatusIs(kInvalid, HasSubstr("message: "))) << text;

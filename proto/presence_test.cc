@@ -95,6 +95,13 @@ TEST(PresenceTest, RequiredFieldsThatAreNullAreRefused) {
   }
 }
 
+TEST(PresenceTest, HalfOfAPairInATextIsReadAsAReplacement) {
+  std::string text(kIdle);
+  text.replace(text.find("alice"), 5, R"(cut \ud83d)");
+  MW_ASSERT_OK_AND_ASSIGN(const Presence presence, DecodePresence(text));
+  EXPECT_EQ(presence.card.name, "cut \uFFFD");
+}
+
 TEST(PresenceTest, SizeIsBounded) {
   EXPECT_THAT(DecodePresence(std::string(kMaxPresenceBytes + 1, ' ')),
               StatusIs(kInvalid, HasSubstr("65536")));
