@@ -50,7 +50,6 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override { return Open(); }
   bool end_array() override { return CloseArray(); }
   bool key(string_t& name) override {
-    if (name.find('\0') != std::string::npos) return Fail("a key contains a NUL character");
     keys_.push_back(name);
     return true;
   }

@@ -3,9 +3,8 @@
 // nlohmann's lexer and grammar do the reading; this header adds what they lack for hostile input: bounds on
 // size, depth and number of values, kept while the value is built, so that whoever wrote the text can't make
 // it cost more than a small multiple of reading its bytes; and refusal of a repeated key (two readers might
-// take different ones), of invalid UTF-8, of a NUL inside a key, and of numbers that no double holds. Half of
-// a UTF-16 pair that stands alone ("\ud800"), which JavaScript writes, is read as U+FFFD: no text of ours is
-// equal to that.
+// take different ones), of invalid UTF-8, and of numbers that no double holds. Half of a UTF-16 pair that
+// stands alone ("\ud800"), which JavaScript writes, is read as U+FFFD: no text of ours is equal to that.
 // Objects keep the order of their keys, so that unknown fields go back out as they came.
 //
 // Looking up a field of an object is linear in the number of its fields, and so is adding one: whoever copies
