@@ -29,39 +29,39 @@ std::optional<std::int64_t> IntegerOf(const Json& value) {
   return std::nullopt;
 }
 
-absl::StatusOr<ControlRequest> DecodeRequestFields(const Json& object) {
+absl::StatusOr<ControlRequest> DecodeRequestFields(Json object) {
   ControlRequest request;
-  MW_ASSIGN_OR_RETURN(request.from, DecodeSender(object));
+  request.unknown = TakeUnknownFields(object, {"op", "args", "from", "until"});
+  MW_ASSIGN_OR_RETURN(request.from, TakeSender(object));
   MW_ASSIGN_OR_RETURN(request.op, RequiredString(object, "op"));
   if (request.op.empty() || request.op.size() > kMaxOpBytes) {
     return absl::InvalidArgumentError(fmt::format("field \"op\" must have 1 to {} bytes", kMaxOpBytes));
   }
-  if (const Json* args = GivenField(object, "args"); args != nullptr) {
+  if (const auto args = object.find("args"); args != object.end() && !args->is_null()) {
     if (!args->is_object()) return absl::InvalidArgumentError("field \"args\" must be an object");
-    request.args = *args;
+    request.args = std::move(*args);
   }
   if (const Json* until = GivenField(object, "until"); until != nullptr) {
     request.until = IntegerOf(*until);
     if (!request.until) return absl::InvalidArgumentError("field \"until\" must be an integer");
   }
-  request.unknown = UnknownFields(object, {"op", "args", "from", "until"});
   return request;
 }
 
 absl::StatusOr<ControlReply> DecodeReplyFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kReplyLimits));
+  MW_ASSIGN_OR_RETURN(Json object, ParseJsonObject(payload, kReplyLimits));
+  ControlReply reply;
+  reply.unknown = TakeUnknownFields(object, {"ok", "data", "error", "code"});
   const auto ok = object.find("ok");
   if (ok == object.end() || !ok->is_boolean()) {
     return absl::InvalidArgumentError("field \"ok\" must be true or false");
   }
-  ControlReply reply;
   reply.ok = ok->get<bool>();
-  if (const Json* data = GivenField(object, "data"); data != nullptr) reply.data = *data;
+  if (const auto data = object.find("data"); data != object.end()) reply.data = std::move(*data);
   MW_ASSIGN_OR_RETURN(const std::optional<std::string> error, GivenString(object, "error"));
   MW_ASSIGN_OR_RETURN(const std::optional<std::string> code, GivenString(object, "code"));
   reply.error = error.value_or("");
   reply.code = code.value_or("");
-  reply.unknown = UnknownFields(object, {"ok", "data", "error", "code"});
   return reply;
 }
 
@@ -85,7 +85,8 @@ absl::StatusOr<ControlRequest> DecodeControlRequest(std::string_view payload) {
 }
 
 std::string EncodeControlRequest(const ControlRequest& request) {
-  Json object = {{"op", request.op}};
+  Json object = ObjectWithRoom(4, request.unknown);
+  object["op"] = request.op;
   if (request.args.is_object()) object["args"] = request.args;
   object["from"] = EncodeSender(request.from);
   if (request.until) object["until"] = *request.until;
@@ -126,7 +127,8 @@ absl::StatusOr<ControlReply> DecodeControlReply(std::string_view payload) {
 }
 
 std::string EncodeControlReply(const ControlReply& reply) {
-  Json object = {{"ok", reply.ok}};
+  Json object = ObjectWithRoom(4, reply.unknown);
+  object["ok"] = reply.ok;
   if (!reply.data.is_null()) object["data"] = reply.data;
   if (!reply.error.empty()) object["error"] = reply.error;
   if (!reply.code.empty()) object["code"] = reply.code;

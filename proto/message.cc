@@ -39,27 +39,27 @@ absl::StatusOr<Destination> DecodeDestination(const Json& object) {
   return Destination{};
 }
 
-absl::StatusOr<Part> DecodePart(const Json& object) {
+// Into `part`, which is empty: a message may have tens of thousands.
+absl::Status DecodePart(Json& object, Part& part) {
   if (!object.is_object()) return Wrong("must be an object such as {\"kind\":\"text\",\"text\":\"hello\"}");
-  Part part;
   MW_ASSIGN_OR_RETURN(part.kind, RequiredString(object, "kind"));
   if (part.kind.empty()) return Wrong("field \"kind\" must not be empty");
   if (part.kind == kTextKind) {
+    part.unknown = TakeUnknownFields(object, {"kind", "text"});
     MW_ASSIGN_OR_RETURN(part.text, RequiredString(object, "text"));
-    part.unknown = UnknownFields(object, {"kind", "text"});
   } else if (part.kind == kDataKind) {
+    part.unknown = TakeUnknownFields(object, {"kind", "data"});
     const auto data = object.find("data");
     if (data == object.end()) return Wrong("field \"data\" must be there");
-    part.data = *data;
-    part.unknown = UnknownFields(object, {"kind", "data"});
+    part.data = std::move(*data);
   } else {
-    part.unknown = UnknownFields(object, {"kind"});
+    part.unknown = TakeUnknownFields(object, {"kind"});
   }
-  return part;
+  return absl::OkStatus();
 }
 
 Json EncodePart(const Part& part) {
-  Json object = Json::object();
+  Json object = ObjectWithRoom(2, part.unknown);
   object["kind"] = part.kind;
   if (part.kind == kTextKind) object["text"] = part.text;
   if (part.kind == kDataKind) object["data"] = part.data;
@@ -68,8 +68,10 @@ Json EncodePart(const Part& part) {
 }
 
 absl::StatusOr<MeshMessage> DecodeFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  MW_ASSIGN_OR_RETURN(Json object, ParseJsonObject(payload, kLimits));
   MeshMessage message;
+  message.unknown = TakeUnknownFields(object, {"id", "ts", "space", "from", "channel", "to", "toService",
+                                               "mentions", "parts", "replyTo", "contextId"});
   MW_ASSIGN_OR_RETURN(message.id, RequiredString(object, "id"));
   if (message.id.empty() || message.id.size() > kMaxMessageIdBytes) {
     return Wrong(fmt::format("field \"id\" must have 1 to {} bytes", kMaxMessageIdBytes));
@@ -77,15 +79,13 @@ absl::StatusOr<MeshMessage> DecodeFields(std::string_view payload) {
   MW_ASSIGN_OR_RETURN(message.ts, DecodeTimestamp(object));
   MW_ASSIGN_OR_RETURN(const std::optional<std::string> space, GivenString(object, "space"));
   message.space = space.value_or("");
-  MW_ASSIGN_OR_RETURN(message.from, DecodeSender(object));
+  MW_ASSIGN_OR_RETURN(message.from, TakeSender(object));
   MW_ASSIGN_OR_RETURN(message.destination, DecodeDestination(object));
   MW_ASSIGN_OR_RETURN(auto mentions, GivenStrings(object, "mentions"));
   if (mentions) message.mentions = *std::move(mentions);
-  MW_ASSIGN_OR_RETURN(message.parts, DecodeParts(object));
   MW_ASSIGN_OR_RETURN(message.reply_to, GivenString(object, "replyTo"));
   MW_ASSIGN_OR_RETURN(message.context_id, GivenString(object, "contextId"));
-  message.unknown = UnknownFields(object, {"id", "ts", "space", "from", "channel", "to", "toService",
-                                           "mentions", "parts", "replyTo", "contextId"});
+  MW_ASSIGN_OR_RETURN(message.parts, DecodeParts(std::move(object)));
   return message;
 }
 
@@ -105,15 +105,14 @@ Part Part::Data(Json data) {
   return part;
 }
 
-absl::StatusOr<std::vector<Part>> DecodeParts(const Json& object) {
+absl::StatusOr<std::vector<Part>> DecodeParts(Json object) {
   const auto list = object.find("parts");
   if (list == object.end() || !list->is_array()) return Wrong("field \"parts\" must be a list of objects");
   std::vector<Part> parts;
   parts.reserve(list->size());
-  for (const Json& item : *list) {
-    absl::StatusOr<Part> part = DecodePart(item);
-    if (!part.ok()) return Annotate(part.status(), fmt::format("part {}", parts.size()));
-    parts.push_back(*std::move(part));
+  for (Json& item : *list) {
+    const absl::Status status = DecodePart(item, parts.emplace_back());
+    if (!status.ok()) return Annotate(status, fmt::format("part {}", parts.size() - 1));
   }
   return parts;
 }
@@ -125,7 +124,7 @@ absl::StatusOr<MeshMessage> DecodeMessage(std::string_view payload) {
 }
 
 std::string EncodeMessage(const MeshMessage& message) {
-  Json object = Json::object();
+  Json object = ObjectWithRoom(9, message.unknown);
   object["id"] = message.id;
   object["ts"] = EncodeTimestamp(message.ts);
   object["space"] = message.space;

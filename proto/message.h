@@ -69,7 +69,7 @@ absl::StatusOr<MeshMessage> DecodeMessage(std::string_view payload);
 // The field `parts` of a message, or of another object that has one: a list of parts, each with a `kind` that
 // is not empty. InvalidArgument names the part and the field that is missing or wrong. As deep and as long as
 // `object` is; whoever parsed it has bounded that.
-absl::StatusOr<std::vector<Part>> DecodeParts(const Json& object);
+absl::StatusOr<std::vector<Part>> DecodeParts(Json object);
 // The message as the peers write it, in their order of fields; mentions are left out when empty.
 std::string EncodeMessage(const MeshMessage& message);
 

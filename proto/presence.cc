@@ -42,8 +42,10 @@ absl::StatusOr<Json> GivenContainer(const Json& object, const char* key, const J
   return *found;
 }
 
-absl::StatusOr<Card> DecodeCard(const Json& object) {
+absl::StatusOr<Card> DecodeCard(Json object) {
   Card card;
+  card.unknown = TakeUnknownFields(
+      object, {"id", "name", "role", "kind", "description", "tags", "skills", "meta", "protocolVersion"});
   MW_ASSIGN_OR_RETURN(card.id, RequiredNonEmptyString(object, "id"));
   MW_ASSIGN_OR_RETURN(card.name, RequiredNonEmptyString(object, "name"));
   MW_ASSIGN_OR_RETURN(card.role, GivenString(object, "role"));
@@ -54,13 +56,11 @@ absl::StatusOr<Card> DecodeCard(const Json& object) {
   MW_ASSIGN_OR_RETURN(card.skills, GivenContainer(object, "skills", Json::array()));
   MW_ASSIGN_OR_RETURN(card.meta, GivenContainer(object, "meta", Json::object()));
   MW_ASSIGN_OR_RETURN(card.protocol_version, GivenString(object, "protocolVersion"));
-  card.unknown = UnknownFields(
-      object, {"id", "name", "role", "kind", "description", "tags", "skills", "meta", "protocolVersion"});
   return card;
 }
 
 Json EncodeCard(const Card& card) {
-  Json object = Json::object();
+  Json object = ObjectWithRoom(9, card.unknown);
   object["id"] = card.id;
   object["name"] = card.name;
   if (card.role) object["role"] = *card.role;
@@ -75,21 +75,21 @@ Json EncodeCard(const Card& card) {
 }
 
 absl::StatusOr<Presence> DecodeFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  MW_ASSIGN_OR_RETURN(Json object, ParseJsonObject(payload, kLimits));
+  Presence presence;
+  presence.unknown = TakeUnknownFields(object, {"card", "status", "activity", "ts"});
   const auto card_field = object.find("card");
   if (card_field == object.end() || !card_field->is_object()) {
     return absl::InvalidArgumentError("field \"card\" must be an object");
   }
-  absl::StatusOr<Card> card = DecodeCard(*card_field);
+  absl::StatusOr<Card> card = DecodeCard(std::move(*card_field));
   if (!card.ok()) return Annotate(card.status(), "field \"card\"");
-  Presence presence;
   presence.card = *std::move(card);
   MW_ASSIGN_OR_RETURN(presence.status, DecodeEnum(object, "status",
                                                   {PresenceStatus::kIdle, PresenceStatus::kWaiting,
                                                    PresenceStatus::kWorking, PresenceStatus::kOffline}));
   MW_ASSIGN_OR_RETURN(presence.activity, GivenString(object, "activity"));
   MW_ASSIGN_OR_RETURN(presence.ts, DecodeTimestamp(object));
-  presence.unknown = UnknownFields(object, {"card", "status", "activity", "ts"});
   return presence;
 }
 
@@ -102,7 +102,7 @@ absl::StatusOr<Presence> DecodePresence(std::string_view payload) {
 }
 
 std::string EncodePresence(const Presence& presence) {
-  Json object = Json::object();
+  Json object = ObjectWithRoom(4, presence.unknown);
   object["card"] = EncodeCard(presence.card);
   object["status"] = NameOf(presence.status);
   if (presence.activity) object["activity"] = *presence.activity;

@@ -38,23 +38,23 @@ absl::Status CheckLength(const std::optional<std::string>& text, std::string_vie
 }
 
 absl::StatusOr<ChannelConfig> DecodeConfigFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  MW_ASSIGN_OR_RETURN(Json object, ParseJsonObject(payload, kLimits));
   ChannelConfig config;
+  config.unknown = TakeUnknownFields(object, {"replay", "replayWindow", "description", "instructions"});
   MW_ASSIGN_OR_RETURN(config.replay, GivenBool(object, "replay"));
   MW_ASSIGN_OR_RETURN(config.replay_window, GivenWindow(object));
   MW_ASSIGN_OR_RETURN(config.description, GivenString(object, "description"));
   MW_ASSIGN_OR_RETURN(config.instructions, GivenString(object, "instructions"));
   MW_RETURN_IF_ERROR(ValidateChannelConfig(config));
-  config.unknown = UnknownFields(object, {"replay", "replayWindow", "description", "instructions"});
   return config;
 }
 
 absl::StatusOr<ChannelDefaults> DecodeDefaultsFields(std::string_view payload) {
-  MW_ASSIGN_OR_RETURN(const Json object, ParseJsonObject(payload, kLimits));
+  MW_ASSIGN_OR_RETURN(Json object, ParseJsonObject(payload, kLimits));
   ChannelDefaults defaults;
+  defaults.unknown = TakeUnknownFields(object, {"replay", "replayWindow"});
   MW_ASSIGN_OR_RETURN(defaults.replay, GivenBool(object, "replay"));
   MW_ASSIGN_OR_RETURN(defaults.replay_window, GivenWindow(object));
-  defaults.unknown = UnknownFields(object, {"replay", "replayWindow"});
   return defaults;
 }
 

@@ -23,9 +23,10 @@ struct Sender {
   bool operator==(const Sender&) const = default;
 };
 
-// The sender that stands under "from" in `object`: it must be an object with a non-empty string `id`, and
-// strings where `name` and `role` are given (null is not). InvalidArgument names the field that is not so.
-absl::StatusOr<Sender> DecodeSender(const Json& object);
+// Takes the sender out of `object`, where it stands under "from": it must be an object with a non-empty
+// string `id`, and strings where `name` and `role` are given (null is not). InvalidArgument names the field
+// that is not so.
+absl::StatusOr<Sender> TakeSender(Json& object);
 // Whether `object` says that it is from `id`: "from" is an object and its "id" is exactly that, whatever else
 // is wrong with it. Nothing is from an empty id.
 bool IsFrom(const Json& object, std::string_view id);

@@ -11,26 +11,29 @@ using ::meshwarden::testing::StatusIs;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
+absl::StatusOr<Sender> Decode(const std::string& text) {
+  Json object = Json::parse(text);
+  return TakeSender(object);
+}
+
 TEST(SenderTest, FieldsAreReadAndWritten) {
-  const Json object = Json::parse(R"({"from":{"id":"UA","name":"alice","role":"reviewer","x":[1]}})");
-  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, DecodeSender(object));
+  constexpr const char* kText = R"({"id":"UA","name":"alice","role":"reviewer","x":[1]})";
+  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, Decode(std::string("{\"from\":") + kText + "}"));
   EXPECT_EQ(sender.id, "UA");
   EXPECT_EQ(sender.name, "alice");
   EXPECT_EQ(sender.role, "reviewer");
-  EXPECT_EQ(EncodeSender(sender), object["from"]);
+  EXPECT_EQ(EncodeSender(sender).dump(), kText);
 }
 
 TEST(SenderTest, IdAloneIsEnough) {
-  const Json object = Json::parse(R"({"from":{"id":"UA"}})");
-  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, DecodeSender(object));
+  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, Decode(R"({"from":{"id":"UA"}})"));
   EXPECT_EQ(sender.name, "");
   EXPECT_EQ(EncodeSender(sender).dump(), R"({"id":"UA"})");
 }
 
 TEST(SenderTest, SenderThatIsNoObjectIsRefused) {
   for (const char* text : {"{}", R"({"from":null})", R"({"from":"UA"})", R"({"from":[{"id":"UA"}]})"}) {
-    EXPECT_THAT(DecodeSender(Json::parse(text)), StatusIs(kInvalid, "field \"from\" must be an object"))
-        << text;
+    EXPECT_THAT(Decode(text), StatusIs(kInvalid, "field \"from\" must be an object")) << text;
   }
 }
 
@@ -47,21 +50,20 @@ TEST(SenderTest, OnlyTheExactIdIsFromIt) {
 }
 
 TEST(SenderTest, FieldsOfOtherTypesAreRefused) {
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{}})")),
-              StatusIs(kInvalid, "field \"from\": field \"id\" must be a string"));
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":""}})")),
+  EXPECT_THAT(Decode(R"({"from":{}})"), StatusIs(kInvalid, "field \"from\": field \"id\" must be a string"));
+  EXPECT_THAT(Decode(R"({"from":{"id":""}})"),
               StatusIs(kInvalid, "field \"from\": field \"id\" must not be empty"));
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":"UA","name":7}})")),
+  EXPECT_THAT(Decode(R"({"from":{"id":"UA","name":7}})"),
               StatusIs(kInvalid, "field \"from\": field \"name\" must be a string"));
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":"UA","role":[]}})")),
+  EXPECT_THAT(Decode(R"({"from":{"id":"UA","role":[]}})"),
               StatusIs(kInvalid, "field \"from\": field \"role\" must be a string"));
-  EXPECT_THAT(DecodeSender(Json::parse(R"({"from":{"id":null}})")),
+  EXPECT_THAT(Decode(R"({"from":{"id":null}})"),
               StatusIs(kInvalid, "field \"from\": field \"id\" must be a string"));
 }
 
 TEST(SenderTest, NameAndRoleThatAreNullAreNotThere) {
-  const Json object = Json::parse(R"({"from":{"id":"UA","name":null,"role":null,"x":null}})");
-  MW_ASSERT_OK_AND_ASSIGN(const Sender sender, DecodeSender(object));
+  MW_ASSERT_OK_AND_ASSIGN(const Sender sender,
+                          Decode(R"({"from":{"id":"UA","name":null,"role":null,"x":null}})"));
   EXPECT_EQ(sender.name, "");
   EXPECT_EQ(sender.role, std::nullopt);
   EXPECT_EQ(EncodeSender(sender).dump(), R"({"id":"UA","x":null})");
