@@ -22,9 +22,9 @@ namespace meshwarden {
 
 inline constexpr std::size_t kMaxMessageBytes = 1 << 20;
 inline constexpr std::size_t kMaxMessageIdBytes = 128;
-inline constexpr std::size_t kMaxMessageDepth = 32;
+inline constexpr std::size_t kMaxMessageDepth = 128;
 // Most JSON values in one message, containers included.
-inline constexpr std::size_t kMaxMessageValues = 8192;
+inline constexpr std::size_t kMaxMessageValues = 100'000;
 
 // A piece of content. "text" and "data" are known; every other kind is an extension of someone's, named in
 // reverse DNS ("com.example.image"), with whatever fields.

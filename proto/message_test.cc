@@ -170,7 +170,7 @@ TEST(MessageTest, SizeDepthAndNumberOfValuesAreBounded) {
   EXPECT_THAT(DecodeMessage(std::string(kMaxMessageBytes + 1, ' ')),
               StatusIs(kInvalid, HasSubstr("1048576")));
   ExpectRefused("x", std::string(kMaxMessageDepth, '[') + std::string(kMaxMessageDepth, ']'),
-                "deeper than 32");
+                "deeper than 128");
   ExpectRefused(
       "x",
       "[" + std::string(2 * kMaxMessageValues, ' ') + "0" +
@@ -180,7 +180,20 @@ TEST(MessageTest, SizeDepthAndNumberOfValuesAreBounded) {
             return more;
           }() +
           "]",
-      "8192 values");
+      "100000 values");
+}
+
+// What Node writes and reads without a thought.
+TEST(MessageTest, MessagesMayBeAsRichAsThePeers) {
+  std::string numbers = "0";
+  for (int i = 1; i < 8'200; ++i) numbers += "," + std::to_string(i);
+  const std::size_t deepest = kMaxMessageDepth - 3;  // the message, its parts and the part are above
+  for (const std::string& data : {"[" + numbers + "]", std::string(30, '[') + std::string(30, ']'),
+                                  std::string(deepest, '[') + std::string(deepest, ']')}) {
+    const std::string text = With("parts", R"([{"kind":"data","data":)" + data + "}]");
+    MW_ASSERT_OK_AND_ASSIGN(const MeshMessage message, DecodeMessage(text));
+    EXPECT_EQ(EncodeMessage(message), text);
+  }
 }
 
 TEST(MessageTest, HalfOfAPairInATextIsReadAsAReplacement) {

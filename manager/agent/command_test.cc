@@ -189,8 +189,8 @@ TEST(ReadCommandLine, SizeAndDepthAreBounded) {
   const auto nested = [](std::size_t depth) {
     return R"({"do":"roster","ref":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
   };
-  EXPECT_THAT(ReadCommandLine(nested(32)).command, IsOk());
-  ExpectRefused(nested(33), "nested deeper than 32 levels");
+  EXPECT_THAT(ReadCommandLine(nested(kMaxMessageDepth)).command, IsOk());
+  ExpectRefused(nested(kMaxMessageDepth + 1), "nested deeper than 128 levels");
 }
 
 TEST(LineTooLong, NamesTheBound) {
