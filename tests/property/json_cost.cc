@@ -87,6 +87,9 @@ std::vector<Shape> Messages(std::size_t bytes, std::size_t values) {
       {"numbers", Message("[" + Items(fits(6, 1), "#") + "]")},
       {"fractions", Message("[" + Items(fits(24, 1), "4.9406564584124654e-307") + "]")},
       {"numbers of 1,000 digits", Message("[" + Items(fits(1003, 1), "0." + std::string(1000, '7')) + "]")},
+      // Where an object that grows copied what it holds, this would be copied at each level.
+      {"a full field on each level", Message(Repeated(100, "{\"a\":") + "[" + Items(fits(7, 1) - 200, "#") +
+                                             "]" + Repeated(100, ",\"b\":0}"))},
       {"texts", Message("[" + Items(fits(24, 1), "\"a text of a few words\"") + "]")},
       {"mentions", R"({"id":"1","ts":1,"from":{"id":"UA"},"parts":[],"mentions":[)" +
                        Items(fits(20, 1), "\"0123456789abcdef\"") + "]}"},
