@@ -1,6 +1,6 @@
-// What an agent with a valid credential can't make another's endpoint do: rows T9, T10 and T19 of the threat
-// model, with the library on the receiving side. Each attempt has its control case: that it stores or
-// delivers something at all.
+// What an agent with a valid credential can't make another's endpoint do: rows T9, T10, T13, T19 and T26 of
+// the threat model, with the library on the receiving side. Each attempt has its control case: that it stores
+// or delivers something at all.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,6 +23,15 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr std::chrono::milliseconds kRequest{5000};
+
+// A message with a data part that holds the JSON text `data`, which no encoder of ours need write.
+std::string MessageWithData(const std::string& sender, const std::string& channel, const std::string& data) {
+  std::string message = PeerMessage(sender, channel, "and");
+  message.insert(message.rfind(']'), R"(,{"kind":"data","data":)" + data + "}");
+  return message;
+}
+
+std::string QuotedText(std::size_t bytes) { return '"' + std::string(bytes, 'x') + '"'; }
 
 class ReceivingThreats : public ::testing::Test {
  protected:
@@ -241,6 +250,48 @@ TEST_F(ReceivingThreats, T19_ACopyByPullIsHandedOverOnceOnEveryPath) {
     MW_ASSERT_OK_AND_ASSIGN(const Recalled recalled, victim_->endpoint->RecallChannel(channel, 0));
     EXPECT_EQ(recalled.messages.size(), 2u) << channel;
   }
+}
+
+// JSON that is only unusual: another program on the same contract writes and reads it without a thought.
+TEST_F(ReceivingThreats, T13_WhatPeersMaySayIsDelivered) {
+  std::string numbers = "0";
+  for (int i = 1; i < 8'200; ++i) numbers += "," + std::to_string(i);
+  for (const std::string& data : {"[" + numbers + "]", std::string(30, '[') + std::string(30, ']'),
+                                  std::string(R"({"cut \ud83d":"\udc00","a\u0000b":1e300})")}) {
+    Store("CHAT_main", "cotal.main.chat." + mallory_.id + ".general",
+          MessageWithData(mallory_.id, "general", data));
+  }
+  SendMarks("mark");
+  std::vector<std::string> read;
+  for (const ReceivedMessage& message : victim_->messages.Await(0)) {
+    if (message.message.from.id == mallory_.id) read.push_back(DumpJson(message.message.parts.at(1).data));
+  }
+  EXPECT_THAT(read, ElementsAre("[" + numbers + "]", std::string(30, '[') + std::string(30, ']'),
+                                "{\"cut \uFFFD\":\"\uFFFD\",\"a\\u0000b\":1e+300}"));
+}
+
+TEST_F(ReceivingThreats, T26_CostlyMessagesHoldNoReaderUp) {
+  constexpr int kMessages = 20;
+  std::string keys = "\"\":0";
+  for (int i = 0; i < 16'000; ++i) keys += fmt::format(",\"{:x}\":0", i);
+  const auto time_behind = [&](const std::string& data, const std::string& mark) {
+    for (int i = 0; i < kMessages; ++i) {
+      Store("DM_main", UnicastSubject("main", victim(), mallory_.id),
+            MessageWithData(mallory_.id, "general", data));
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    SendMarks(mark);
+    return std::chrono::steady_clock::now() - begin;
+  };
+  // Control: as many bytes that are one text.
+  const auto plain = time_behind(QuotedText(keys.size()), "behind texts");
+  const auto costly = time_behind("{" + keys + "}", "behind keys");
+  EXPECT_LT(costly, plain + std::chrono::seconds(5));
+  std::size_t delivered = 0;
+  for (const ReceivedMessage& message : victim_->messages.Await(0)) {
+    if (message.message.from.id == mallory_.id) ++delivered;
+  }
+  EXPECT_EQ(delivered, 2u * kMessages);
 }
 
 // The reply may lie in another stream, or be a control subject: there the copy has the subject of a chat
