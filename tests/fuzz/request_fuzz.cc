@@ -39,5 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::CheckCodec(payload, DecodePresence, EncodePresence);
   fuzz::CheckCodec(payload, DecodeChannelConfig, EncodeChannelConfig);
   fuzz::CheckCodec(payload, DecodeChannelDefaults, EncodeChannelDefaults);
+  fuzz::CheckCodec(payload, DecodeStoredChannelConfig, EncodeChannelConfig);
+  fuzz::CheckCodec(payload, DecodeStoredChannelDefaults, EncodeChannelDefaults);
   return 0;
 }
