@@ -108,8 +108,8 @@ void PullLoop::Check(TimePoint now) {
   {
     MutexLock lock(mutex_);
     // Two heartbeats missed: the pull has been lost, by a server that forgot it, a leader that changed, or
-    // one that lets pulls fall without a word where too many wait. Once that is so, the next one is not given
-    // as long.
+    // one that lets pulls fall without a word where too many wait. One behind a lost one, and the first one,
+    // is not given as long as one of a loop that has heard of the broker.
     if (outstanding_ > 0 && now - heard_ > 2 * options_.heartbeat + (silent_ ? kNoTime : kPause)) {
       silent_ = true;
       outstanding_ = 0;

@@ -86,7 +86,9 @@ class PullLoop : public std::enable_shared_from_this<PullLoop> {
   bool came_ MW_GUARDED_BY(mutex_) = false;            // something, since the last pull was asked for
   bool single_ MW_GUARDED_BY(mutex_) = false;          // the next pull asks for one message of any size
   TimePoint heard_ MW_GUARDED_BY(mutex_);
-  bool silent_ MW_GUARDED_BY(mutex_) = false;  // the last pull has been lost
+  // The last pull has been lost, or there was none yet: who starts where the broker lets pulls fall must not
+  // wait as long for each.
+  bool silent_ MW_GUARDED_BY(mutex_) = true;
   TimePoint pause_until_ MW_GUARDED_BY(mutex_);
   bool ended_ MW_GUARDED_BY(mutex_) = false;
 

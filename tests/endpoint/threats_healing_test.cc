@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,11 +31,13 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 using ::testing::UnorderedElementsAreArray;
 
-// What is asked for is two seconds; twice that on a machine that runs other tests at the same time.
-const milliseconds kSoon{kSanitized ? 10'000 : 4000};
+// What an endpoint promises. A sanitizer makes all of it slower, and is no measure of that.
+const milliseconds kPromised{kSanitized ? 10'000 : 2000};
+// A machine that is busy with something else can spoil a round, but not all of them one after the other; an
+// endpoint that is too slow is so in each.
+constexpr int kRounds = 5;
 constexpr char kAstray[] = "did not come here";
 // A pull that waits for a minute, and brings one message or as many as it likes.
 constexpr char kOne[] = R"({"batch":1,"expires":60000000000})";
@@ -47,7 +51,7 @@ class HealingThreats : public ::testing::Test {
  protected:
   void SetUp() override {
     MW_ASSERT_OK_AND_ASSIGN(space_, TestSpace::Start(Mode::kAuth));
-    MW_ASSERT_OK_AND_ASSIGN(attacker_, Attacker::Enter(space_->mesh(), "ada", "ops"));
+    ASSERT_NO_FATAL_FAILURE(EnterAttacker());
     MW_ASSERT_OK_AND_ASSIGN(bob_options_, space_->OptionsFor("bob"));
   }
   void TearDown() override {
@@ -64,11 +68,13 @@ class HealingThreats : public ::testing::Test {
   std::string BobsMail() { return PullsOn("DM_main", DmDurable(bob_id())); }
   std::string BobsChat() { return PullsOn("CHAT_main", ChatDurable(bob_id())); }
 
+  void EnterAttacker() { MW_ASSERT_OK_AND_ASSIGN(attacker_, Attacker::Enter(space_->mesh(), "ada", "ops")); }
   void EnterBob(Settling settling = Settling::kAckAll) {
     MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(bob_options_, settling));
     // The live stream of the channels is open.
-    ASSERT_THAT(space_->Post("general", "ready"), IsOk());
-    ASSERT_TRUE(bob_->AwaitText("ready"));
+    const std::string ready = "ready, " + bob_id();
+    ASSERT_THAT(space_->Post("general", ready), IsOk());
+    ASSERT_TRUE(bob_->AwaitText(ready));
   }
   std::uint64_t PullsAt(const std::string& stream, const std::string& durable) {
     const absl::StatusOr<ConsumerInfo> info = space_->root_api().GetConsumer(stream, durable);
@@ -98,17 +104,37 @@ class HealingThreats : public ::testing::Test {
   }
   void Post(const std::string& text) { ASSERT_THAT(space_->Post("general", text), IsOk()); }
 
-  // Sends `count` by `send`, one after the other, and expects each to come soon, and once.
+  // Sends `count` by `send`, one after the other, and expects each to come, and once. What that took from the
+  // first one on goes to `slowest_`.
   void ExpectAllCome(int count, const std::function<void(const std::string&)>& send) {
     std::vector<std::string> sent = bob_->Texts(0, milliseconds(0));
+    const auto begun = steady_clock::now();
     for (int i = 0; i < count; ++i) {
       sent.push_back(fmt::format("{}", i));
       ASSERT_NO_FATAL_FAILURE(send(sent.back()));
     }
-    const auto begun = steady_clock::now();
     EXPECT_TRUE(Eventually([&] { return bob_->messages.Await(0).size() >= sent.size(); }));
-    EXPECT_LT(steady_clock::now() - begun, soon_);
+    slowest_ = std::max(slowest_, Since(begun));
     EXPECT_THAT(bob_->Texts(sent.size() + 1, milliseconds(300)), UnorderedElementsAreArray(sent));
+  }
+  // An attack and what comes after it: all of it holds in each round, and within the time that is promised in
+  // one of them.
+  void ExpectInTime(const std::function<void()>& round) {
+    std::vector<std::int64_t> took;
+    while (took.size() < kRounds) {
+      // Of an attacker's messages no more than 1,000 are on their way.
+      if (!took.empty()) {
+        ASSERT_NO_FATAL_FAILURE(EnterAttacker());
+      }
+      slowest_ = milliseconds(0);
+      ASSERT_NO_FATAL_FAILURE(round());
+      if (HasFailure() || slowest_ <= kPromised) return;
+      took.push_back(slowest_.count());
+    }
+    ADD_FAILURE() << "too slow in each round, in milliseconds: " << ::testing::PrintToString(took);
+  }
+  static milliseconds Since(steady_clock::time_point begun) {
+    return std::chrono::ceil<milliseconds>(steady_clock::now() - begun);
   }
   void ExpectMailComes(int count) {
     ASSERT_NO_FATAL_FAILURE(ExpectAllCome(count, [this](const std::string& text) { Mail(text); }));
@@ -117,7 +143,7 @@ class HealingThreats : public ::testing::Test {
     ASSERT_NO_FATAL_FAILURE(ExpectAllCome(count, [this](const std::string& text) { Post(text); }));
   }
 
-  milliseconds soon_ = kSoon;
+  milliseconds slowest_{0};
   std::unique_ptr<TestSpace> space_;
   std::optional<Attacker> attacker_;
   EndpointOptions bob_options_;
@@ -126,78 +152,98 @@ class HealingThreats : public ::testing::Test {
 
 TEST_F(HealingThreats, T24_MailComesWhereTwentyForeignPullsWait) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 20), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 20), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  });
   EXPECT_TRUE(bob_->AwaitError(kAstray));
 }
 
 // As many as the broker lets wait.
 TEST_F(HealingThreats, T24_MailComesWhereSixHundredForeignPullsWait) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  });
 }
 
 TEST_F(HealingThreats, T24_OneMessageComesWhereSixHundredForeignPullsWait) {
-  soon_ = 2 * kSoon;  // it takes as many times of giving back as there are pulls
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
-  // The first goes to bob's own pull, which stands in front of all the others, and after that behind them.
-  ASSERT_NO_FATAL_FAILURE(Mail("first"));
-  ASSERT_TRUE(bob_->AwaitText("first"));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(1));
+  // It takes as many times of giving back as there are pulls.
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+    // The first goes to bob's own pull, which stands in front of all the others, and after that behind them.
+    const std::string first = fmt::format("the first after {}", bob_->messages.Await(0).size());
+    ASSERT_NO_FATAL_FAILURE(Mail(first));
+    ASSERT_TRUE(bob_->AwaitText(first));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(1));
+  });
   EXPECT_TRUE(bob_->AwaitError(kAstray));
 }
 
 // No pull of his own finds a place.
 TEST_F(HealingThreats, T24_MailComesToOneWhoStartsWhereSixHundredForeignPullsWait) {
-  soon_ = 2 * kSoon;  // his pulls are let fall until there is room
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
-  ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  // His pulls are let fall until there is room.
+  ExpectInTime([&] {
+    MW_ASSERT_OK_AND_ASSIGN(bob_options_, space_->OptionsFor("bob"));
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 600), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+    ASSERT_NO_FATAL_FAILURE(EnterBob());
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  });
 }
 
 // They take as much as there is.
 TEST_F(HealingThreats, T24_MailComesWhereTwentyForeignPullsStay) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kMany, 20), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kMany, 20), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(20));
+  });
 }
 
 TEST_F(HealingThreats, T24_ChatComesWhereTwentyForeignPullsWait) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 20), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
-  ASSERT_NO_FATAL_FAILURE(ExpectChatComes(20));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 20), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(22));
+    ASSERT_NO_FATAL_FAILURE(ExpectChatComes(20));
+  });
   EXPECT_TRUE(bob_->AwaitError(kAstray));
 }
 
 TEST_F(HealingThreats, T24_ChatComesWhereSixHundredForeignPullsWait) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 600), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
-  ASSERT_NO_FATAL_FAILURE(ExpectChatComes(20));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 600), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(512));
+    ASSERT_NO_FATAL_FAILURE(ExpectChatComes(20));
+  });
 }
 
 TEST_F(HealingThreats, T24_MailComesWhereAnAcknowledgementSetsUpAPull) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
-  ASSERT_THAT(attacker_->AimByAcknowledgement(BobsMail(), kOne), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(3));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(2));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimByAcknowledgement(BobsMail(), kOne), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(3));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(2));
+  });
   EXPECT_TRUE(bob_->AwaitError(kAstray));
 }
 
 TEST_F(HealingThreats, T24_MailComesWhereAPushConsumerSetsUpAPull) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   const std::uint64_t before = PullsAt("DM_main", DmDurable(bob_id()));
-  ASSERT_THAT(attacker_->AimByPush(BobsMail(), kOne), IsOk());
   // What an acknowledgement-free consumer delivers has no reply, so that nobody can be answered by it.
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(3));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimByPush(BobsMail(), kOne), IsOk());
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(3));
+  });
   EXPECT_LE(PullsAt("DM_main", DmDurable(bob_id())), before + 1);
 }
 
@@ -205,10 +251,12 @@ TEST_F(HealingThreats, T24_MailComesWhereAPushConsumerSetsUpAPull) {
 TEST_F(HealingThreats, T24_EachOfManyAttacksIsHealed) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   for (int i = 0; i < 3; ++i) {
-    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 10), IsOk());
-    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(5));
-    ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 10), IsOk());
-    ASSERT_NO_FATAL_FAILURE(ExpectChatComes(5));
+    ExpectInTime([&] {
+      ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 10), IsOk());
+      ASSERT_NO_FATAL_FAILURE(ExpectMailComes(5));
+      ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 10), IsOk());
+      ASSERT_NO_FATAL_FAILURE(ExpectChatComes(5));
+    });
   }
   // It is told of the mail and of the chat, and not for each time.
   std::size_t told = 0;
@@ -224,9 +272,11 @@ TEST_F(HealingThreats, T24_WhatIsInHandIsNotGivenBack) {
   MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(bob_options_, Settling::kByTest));
   ASSERT_NO_FATAL_FAILURE(Mail("held"));
   ASSERT_TRUE(bob_->AwaitText("held"));
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 5), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(7));
-  ASSERT_NO_FATAL_FAILURE(ExpectMailComes(3));
+  ExpectInTime([&] {
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 5), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(7));
+    ASSERT_NO_FATAL_FAILURE(ExpectMailComes(3));
+  });
   for (const ReceivedMessage& message : bob_->messages.Await(0)) ASSERT_THAT(message.settle.Ack(), IsOk());
   EXPECT_TRUE(Eventually([&] {
     const auto info = space_->root_api().GetConsumer("DM_main", DmDurable(bob_id()));
@@ -236,23 +286,32 @@ TEST_F(HealingThreats, T24_WhatIsInHandIsNotGivenBack) {
 
 // It costs neither the mail nor the history that a newcomer is owed.
 TEST_F(HealingThreats, T24_WhatWasHeldUpBeforeTheFirstStartComes) {
-  ASSERT_NO_FATAL_FAILURE(Post("history"));
-  MW_ASSERT_OK_AND_ASSIGN(bob_options_, space_->OptionsFor("bob"));
-  ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 20), IsOk());
-  ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 20), IsOk());
-  ASSERT_NO_FATAL_FAILURE(AwaitPulls(40));
-  ASSERT_NO_FATAL_FAILURE(Mail("mail"));
-  ASSERT_NO_FATAL_FAILURE(Post("chat"));
-  ASSERT_NO_FATAL_FAILURE(AwaitHeldUp(DmStream("main"), DmDurable(bob_id())));
-  ASSERT_NO_FATAL_FAILURE(AwaitHeldUp(ChatStream("main"), ChatDurable(bob_id())));
-  const auto begun = steady_clock::now();
-  MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(bob_options_));
-  EXPECT_TRUE(Eventually([&] { return bob_->messages.Await(0).size() >= 3; }));
-  EXPECT_LT(steady_clock::now() - begun, kSoon + milliseconds(1000));
-  EXPECT_THAT(bob_->Texts(4, milliseconds(300)), UnorderedElementsAre("history", "mail", "chat"));
-  for (const ReceivedMessage& message : bob_->messages.Await(0)) {
-    EXPECT_EQ(message.historical, TextOf(message.message) == "history");
-  }
+  std::vector<std::string> history;
+  ExpectInTime([&] {
+    history.push_back(fmt::format("history {}", history.size()));
+    ASSERT_NO_FATAL_FAILURE(Post(history.back()));
+    MW_ASSERT_OK_AND_ASSIGN(bob_options_, space_->OptionsFor("bob"));
+    ASSERT_THAT(attacker_->AimMessages(BobsMail(), kOne, 20), IsOk());
+    ASSERT_THAT(attacker_->AimMessages(BobsChat(), kOne, 20), IsOk());
+    ASSERT_NO_FATAL_FAILURE(AwaitPulls(40));
+    ASSERT_NO_FATAL_FAILURE(Mail("mail"));
+    const std::string chat = "chat for " + bob_id();
+    ASSERT_NO_FATAL_FAILURE(Post(chat));
+    ASSERT_NO_FATAL_FAILURE(AwaitHeldUp(DmStream("main"), DmDurable(bob_id())));
+    ASSERT_NO_FATAL_FAILURE(AwaitHeldUp(ChatStream("main"), ChatDurable(bob_id())));
+    std::vector<std::string> all = history;
+    all.insert(all.end(), {"mail", chat});
+    const auto begun = steady_clock::now();
+    MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(bob_options_));
+    EXPECT_TRUE(Eventually([&] { return bob_->messages.Await(0).size() >= all.size(); }));
+    slowest_ = Since(begun);
+    EXPECT_THAT(bob_->Texts(all.size() + 1, milliseconds(300)), UnorderedElementsAreArray(all));
+    for (const ReceivedMessage& message : bob_->messages.Await(0)) {
+      const std::string text = TextOf(message.message);
+      EXPECT_EQ(message.historical, text != chat && text != "mail") << text;
+    }
+    history.push_back(chat);
+  });
 }
 
 // A process that ended with messages in hand: the next one need not wait until the broker loses patience.
@@ -264,7 +323,7 @@ TEST_F(HealingThreats, WhatAnEarlierProcessHadInHandComesAtOnce) {
   ASSERT_THAT(bob_->messages.Await(0).front().settle.Ack(), IsOk());
   bob_.reset();
   MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(bob_options_));
-  EXPECT_TRUE(bob_->AwaitText("two", kSoon));
+  EXPECT_TRUE(bob_->AwaitText("two", 2 * kPromised));
   EXPECT_THAT(bob_->Texts(2, milliseconds(300)), ElementsAre("two"));
   EXPECT_FALSE(bob_->AwaitError(kAstray, milliseconds(0)));
 }
@@ -313,7 +372,8 @@ TEST_F(HealingThreats, T25_WhatIsNoRecordOfTheRegistryIsNotHeeded) {
 TEST_F(HealingThreats, T25_WhatIsNoPresenceIsNotHeeded) {
   ASSERT_NO_FATAL_FAILURE(EnterBob());
   MW_ASSERT_OK_AND_ASSIGN(const auto cy, space_->Enter("cy"));
-  ASSERT_TRUE(Eventually([&] { return bob_->endpoint->ResolvePeer("cy").ok(); }));
+  ASSERT_TRUE(bob_->presence.AwaitAny(
+      [&](const PresenceEvent& event) { return event.presence.card.id == cy->endpoint->id(); }));
   const std::size_t told = bob_->presence.Await(0).size();
   // The record is written anew all the time, so only who hears of it can tell that something was stored.
   EXPECT_TRUE(Eventually([&] {
