@@ -2,23 +2,21 @@
 
 #include <sodium.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "base/die.h"
 
 namespace meshwarden {
 namespace {
 
 unsigned char* AllocateLocked(std::size_t size) {
   if (sodium_init() < 0) {
-    std::fputs("libsodium does not start: no source of randomness on this system\n", stderr);
-    std::abort();
+    Die("libsodium does not start: no source of randomness on this system");
   }
   void* memory = sodium_malloc(size);
   if (memory == nullptr) {
-    std::fputs("no locked memory left for a secret: raise RLIMIT_MEMLOCK\n", stderr);
-    std::abort();
+    Die("no memory left for a secret");
   }
   std::memset(memory, 0, size);
   return static_cast<unsigned char*>(memory);
@@ -32,6 +30,12 @@ Secret Secret::CopyOf(std::string_view text) {
   Secret secret(text.size());
   if (secret.data_ != nullptr) std::memcpy(secret.data_, text.data(), text.size());
   return secret;
+}
+
+// sodium_malloc locks as well, and does not tell whether it could.
+bool Secret::AreLocked() {
+  const Secret probe(1);
+  return sodium_mlock(probe.data_, probe.size_) == 0;
 }
 
 Secret::Secret(Secret&& other) noexcept

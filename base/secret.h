@@ -1,8 +1,9 @@
 // Bytes that must not leak: seeds and private keys.
 //
-// The memory is locked (not swapped), guarded, left out of core dumps, and wiped when the object dies. There
-// is no way to print a Secret; the bytes come out only through Expose(), so that every exposure is one word
-// to search for. A Secret is moved, never copied. Not synchronised: const use from several threads is safe.
+// The memory is guarded, left out of core dumps, wiped when the object dies, and locked, so that it is not
+// swapped, as far as the system lets the process lock any (AreLocked). There is no way to print a Secret; the
+// bytes come out only through Expose(), so that every exposure is one word to search for. A Secret is moved,
+// never copied. Not synchronised: const use from several threads is safe.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,12 @@ namespace meshwarden {
 class Secret {
  public:
   Secret() = default;
-  // `size` bytes, all zero. Aborts if the system has no memory to lock.
+  // `size` bytes, all zero. Aborts if the system has no memory for them.
   explicit Secret(std::size_t size);
   // A copy of `text`; wiping `text` itself is the caller's affair.
   static Secret CopyOf(std::string_view text);
+  // Whether the system lets this process lock memory for one Secret more.
+  static bool AreLocked();
 
   Secret(Secret&& other) noexcept;
   Secret& operator=(Secret&& other) noexcept;

@@ -1,9 +1,13 @@
 #include "base/secret.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
+
+#include "tests/support/sanitizer.h"
 
 namespace meshwarden {
 namespace {
@@ -49,6 +53,19 @@ TEST(SecretDeathTest, MemoryIsGoneAfterTheObject) {
         (void)byte;
       },
       "");
+}
+
+TEST(SecretDeathTest, TellsWhereNoMemoryCanBeLocked) {
+  EXPECT_EXIT(
+      {
+        const rlimit none{};
+        ::setrlimit(RLIMIT_MEMLOCK, &none);
+        // Whoever is root may lock what it likes.
+        if (::geteuid() == 0 && ::setresuid(65'534, 65'534, 65'534) != 0) ::_exit(2);
+        ::_exit(Secret::AreLocked() ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(testing::kSanitized ? 1 : 0),
+      "");  // sanitizers lock nothing, and say so of none
 }
 
 TEST(WipeMemory, OverwritesWithZeros) {

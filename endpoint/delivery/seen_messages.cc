@@ -3,10 +3,10 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include "base/die.h"
 
 namespace meshwarden {
 namespace {
@@ -24,8 +24,7 @@ SeenMessages::SeenMessages(std::size_t capacity) : capacity_(std::max<std::size_
   static_assert(crypto_shorthash_siphashx24_KEYBYTES == sizeof(hash_key_));
   static_assert(crypto_shorthash_siphashx24_BYTES == sizeof(Key));
   if (sodium_init() < 0) {
-    std::fputs("libsodium does not start: no source of randomness on this system\n", stderr);
-    std::abort();
+    Die("libsodium does not start: no source of randomness on this system");
   }
   randombytes_buf(hash_key_.data(), hash_key_.size());
 }
