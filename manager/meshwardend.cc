@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/status.h"
 #include "manager/daemon/daemon.h"
 #include "manager/daemon/daemon_flags.h"
@@ -55,6 +56,12 @@ int Serve(const Config& config) {
     return fail("not started: the configuration cannot be used", material.status());
   }
   ReturnFreeMemory();
+  if (!Secret::AreLocked()) {
+    log.Write(
+        LogLevel::kWarn,
+        "keys may be swapped to disk, since no memory can be locked; raise the limit for it (ulimit -l, "
+        "LimitMEMLOCK=)");
+  }
   for (const std::string& warning : material->warnings) {
     log.Write(LogLevel::kWarn, warning);
   }
