@@ -1,16 +1,21 @@
 #include "manager/process/log.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json.h"
 #include "base/secret_token.h"
 #include "base/text/utf8.h"
+#include "manager/process/log_output.h"
 
 namespace meshwarden {
 namespace {
@@ -99,6 +104,39 @@ std::string Line(LogFormat format, std::string_view message, std::span<const Log
   return line;
 }
 
+constexpr char kName[] = "meshwardend";
+
+// Formats a line on the thread that writes it, and leaves the rest to a LogOutput.
+class OutputSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  OutputSink(int fd, LogFormat format)
+      : format_(format),
+        output_(fd, {.tell_dropped = [this](std::uint64_t dropped) { return DroppedLine(dropped); }}) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    output_.Put(Formatted(*formatter_, message));
+  }
+  void flush_() override {}
+
+  static std::string Formatted(spdlog::formatter& formatter, const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t text;
+    formatter.format(message, text);
+    return std::string(text.data(), text.size());
+  }
+  // On the output's thread, which must not use the formatter of the others.
+  std::string DroppedLine(std::uint64_t dropped) const {
+    const std::string line =
+        Line(format_, "lines of the log were dropped: nobody read them, or they could not be written",
+             std::array{LogField{"dropped", static_cast<std::int64_t>(dropped)}});
+    spdlog::pattern_formatter formatter(PatternOf(format_), spdlog::pattern_time_type::utc);
+    return Formatted(formatter, {kName, spdlog::level::warn, line});
+  }
+
+  const LogFormat format_;
+  LogOutput output_;
+};
+
 }  // namespace
 
 absl::StatusOr<LogFormat> LogFormatByName(std::string_view name) {
@@ -115,12 +153,15 @@ absl::StatusOr<LogLevel> LogLevelByName(std::string_view name) {
   return absl::InvalidArgumentError("the log level must be debug, info, warn or error");
 }
 
-Log::Log(const LogOptions& options) : Log(options, std::make_shared<spdlog::sinks::stderr_sink_mt>()) {}
+Log::Log(const LogOptions& options)
+    : Log(options, std::make_shared<OutputSink>(STDERR_FILENO, options.format)) {}
 
 Log::Log(const LogOptions& options, std::shared_ptr<spdlog::sinks::sink> sink)
-    : format_(options.format), logger_(std::make_unique<spdlog::logger>("meshwardend", std::move(sink))) {
+    : format_(options.format), logger_(std::make_unique<spdlog::logger>(kName, std::move(sink))) {
   logger_->set_pattern(PatternOf(format_), spdlog::pattern_time_type::utc);
   logger_->set_level(SpdlogLevel(options.level));
+  // What spdlog makes of its own faults it would write to standard error itself, whoever waits for that.
+  logger_->set_error_handler([](const std::string&) {});
 }
 
 Log::~Log() = default;

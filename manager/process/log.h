@@ -5,6 +5,8 @@
 //
 // Values are of unknown origin: they are escaped to printable ASCII and bounded, so that no value can end a
 // line, pretend to be another field, or steer a terminal.
+//
+// Nobody who writes waits for whoever reads: see log_output.h.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -52,7 +54,7 @@ struct LogField {
 // Thread-safe.
 class Log {
  public:
-  // To standard error.
+  // To standard error. SIGPIPE must be ignored; no thread may have been started that takes signals.
   explicit Log(const LogOptions& options);
   // To `sink`; for tests.
   Log(const LogOptions& options, std::shared_ptr<spdlog::sinks::sink> sink);

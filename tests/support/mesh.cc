@@ -178,7 +178,8 @@ absl::StatusOr<ProvisionResult> Mesh::ProvisionId(const std::string& agent, cons
                         {.agent = agent, .id = id, .subscribe = std::nullopt});
 }
 
-absl::StatusOr<std::unique_ptr<Process>> Mesh::LaunchManager(const std::vector<std::string>& arguments) {
+absl::StatusOr<std::unique_ptr<Process>> Mesh::LaunchManager(const std::vector<std::string>& arguments,
+                                                             const std::string& log_path) {
   const std::string config = fmt::format(
       "space: {}\nservers: [\"{}\"]\ncredentials: {}\nmover_credentials: {}\npolicy: {}/policy.yaml\n",
       kSpace, broker_->url(), PathOf("creds/manager.creds"), PathOf("creds/mover.creds"), directory_);
@@ -187,6 +188,7 @@ absl::StatusOr<std::unique_ptr<Process>> Mesh::LaunchManager(const std::vector<s
   ProcessOptions options;
   options.argv = {Runfile("manager/meshwardend"), "--config", path};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+  options.error_path = log_path;
   return Process::Start(options);
 }
 

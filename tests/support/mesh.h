@@ -85,8 +85,10 @@ class Mesh {
   absl::StatusOr<std::unique_ptr<Process>> StartManager();
   // One that watches the broker, too.
   absl::StatusOr<std::unique_ptr<Process>> StartWatchingManager();
-  // The same without waiting, with more arguments.
-  absl::StatusOr<std::unique_ptr<Process>> LaunchManager(const std::vector<std::string>& arguments);
+  // The same without waiting, with more arguments. `log_path`: where its log goes, if it is not to be
+  // gathered.
+  absl::StatusOr<std::unique_ptr<Process>> LaunchManager(const std::vector<std::string>& arguments,
+                                                         const std::string& log_path = "");
 
   // Hardens what space init wrote: from now on PathOf() and setup() mean the credentials of today. The broker
   // and what is stored there stay as they are.

@@ -55,6 +55,9 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(const ProcessOptions& op
     sigprocmask(SIG_SETMASK, &none, nullptr);
     ::dup2(output[1], STDOUT_FILENO);
     ::dup2(output[1], STDERR_FILENO);
+    if (!options.error_path.empty()) {
+      ::dup2(::open(options.error_path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), STDERR_FILENO);
+    }
     if (!options.directory.empty() && ::chdir(options.directory.c_str()) != 0) ::_exit(126);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
@@ -71,6 +74,7 @@ Process::~Process() {
     Signal(SIGKILL);
     (void)Wait(std::chrono::seconds(10));
   }
+  StallOutput(false);
   reader_.join();
   ::close(output_fd_);
 }
@@ -78,6 +82,7 @@ Process::~Process() {
 void Process::ReadOutput() {
   std::array<char, 4096> buffer{};
   while (true) {
+    AwaitTurnToRead();
     const ssize_t count = ::read(output_fd_, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     const MutexLock lock(mutex_);
@@ -89,6 +94,17 @@ void Process::ReadOutput() {
     output_.append(buffer.data(), static_cast<std::size_t>(count));
     changed_.NotifyAll();
   }
+}
+
+void Process::AwaitTurnToRead() {
+  const MutexLock lock(mutex_);
+  while (stalled_) changed_.Wait(mutex_);
+}
+
+void Process::StallOutput(bool stalled) {
+  const MutexLock lock(mutex_);
+  stalled_ = stalled;
+  changed_.NotifyAll();
 }
 
 std::string Process::Output() const {

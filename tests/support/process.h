@@ -21,6 +21,7 @@ struct ProcessOptions {
   std::vector<std::string> argv;                                      // argv[0] is the path of the program
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to the test's own
   std::string directory = {};                                         // empty: the test's own
+  std::string error_path = {};  // where its standard error goes instead of being gathered, if anywhere
 };
 
 // Output of both streams is gathered; the child dies with this object and with the test. Thread-safe.
@@ -39,6 +40,9 @@ class Process {
   // the output in the message.
   absl::Status WaitForOutput(std::string_view text, std::chrono::milliseconds timeout);
 
+  // From now on reads nothing of what it prints, but for some kilobytes; or goes on reading.
+  void StallOutput(bool stalled);
+
   void Signal(int signal) const;
   // Waits for the end; the exit code, or 128 plus the signal that ended it.
   absl::StatusOr<int> Wait(std::chrono::milliseconds timeout);
@@ -48,6 +52,7 @@ class Process {
  private:
   Process(pid_t pid, int output_fd);
   void ReadOutput();
+  void AwaitTurnToRead();
 
   const pid_t pid_;
   const int output_fd_;
@@ -55,6 +60,7 @@ class Process {
   CondVar changed_;
   std::string output_ MW_GUARDED_BY(mutex_);
   bool output_ended_ MW_GUARDED_BY(mutex_) = false;
+  bool stalled_ MW_GUARDED_BY(mutex_) = false;
   bool reaped_ = false;
   int exit_code_ = 0;
   std::thread reader_;
