@@ -141,6 +141,26 @@ TEST_F(RecordKeeperTest, SecondOfTwoWritersHearsOfTheFirst) {
   }
 }
 
+// Also of one who comes while it still looks.
+TEST_F(RecordKeeperTest, AtWhateverMomentTheSecondOfTwoWritersHearsOfTheFirst) {
+  RecordKeeper other(*others_api_, kSpace, kSecrets);
+  int looks = 0;
+  for (bool met = true; met; ++looks) {
+    const std::string id = NewId();
+    met = false;
+    interrupted_->BeforeRead(looks, [&] {
+      met = true;
+      EXPECT_THAT(Write(other, id, "worker"), IsOk());
+    });
+    const absl::Status written = Write(*knowing_, id, "planner");
+    interrupted_->BeforeRead(0, nullptr);
+    if (!met) continue;
+    EXPECT_THAT(written, StatusIs(kPrecondition)) << looks;
+    EXPECT_EQ(AgentOf(*knowing_, id), "worker") << looks;
+  }
+  EXPECT_GT(looks, 4);
+}
+
 TEST_F(RecordKeeperTest, UntilTheMoveWhatAnEarlierVersionWroteCounts) {
   Put(id_, EarlierRecord(id_, "worker"));
   EXPECT_THAT(knowing_->FindLayout(), IsOkAndHolds(RecordLayout::kUnmoved));

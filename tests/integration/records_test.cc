@@ -45,6 +45,12 @@ std::string EarlierRecord(const std::string& id, const std::string& agent) {
   return fmt::format(R"({{"id":"{}","agent":"{}","provisionedAt":1800000000000}})", id, agent);
 }
 
+std::string OfVersion3(std::string record) {
+  const std::size_t version = record.find(R"("v":2)");
+  EXPECT_NE(version, std::string::npos);
+  return record.replace(version, 5, R"("v":3)");
+}
+
 class RecordsTest : public ::testing::Test {
  protected:
   void TearDown() override {
@@ -153,6 +159,16 @@ TEST_F(RecordsTest, T25_WhatIsAimedAtRecordsIsNotBelieved) {
   MW_ASSERT_OK_AND_ASSIGN(TestAgent mallory, mesh_->Provision("mallory"));
   MW_ASSERT_OK_AND_ASSIGN(TestAgent victim, mesh_->Provision("victim"));
   MW_ASSERT_OK_AND_ASSIGN(TestAgent bystander, mesh_->Provision("bystander"));
+  // One who has a credential and no record, and one whose whole record is of a version that is to come.
+  MW_ASSERT_OK_AND_ASSIGN(TestAgent stranger, mesh_->Provision("victim"));
+  MW_ASSERT_OK_AND_ASSIGN(TestAgent later, mesh_->Provision("victim"));
+  ASSERT_THAT(bucket_->Delete(keys_->Record(stranger.id)), IsOk());
+  ASSERT_THAT(mesh_->root_api().PurgeStream(BucketStream(AgentBucket("main")),
+                                            BucketSubject(AgentBucket("main"), keys_->Record(stranger.id))),
+              IsOk());
+  Put(stranger.id, EarlierRecord(stranger.id, "victim"));
+  Put(keys_->Record(later.id), OfVersion3(*bucket_->Get(keys_->Record(later.id))->value));
+  Put(later.id, EarlierRecord(later.id, "victim"));
   AimBody(mallory, EarlierRecord(mallory.id, "victim"), mallory.id);
   AimStatus(mallory, bystander.id);
   AimAnswer(mallory, victim.id);
@@ -164,6 +180,8 @@ TEST_F(RecordsTest, T25_WhatIsAimedAtRecordsIsNotBelieved) {
     EXPECT_EQ(CodeFor(mallory, {"general"}), "ok");
     ExpectServedAsVictim(victim);
     ExpectServedAsVictim(bystander);
+    EXPECT_EQ(CodeFor(stranger, {"general"}), "unknown_agent");
+    EXPECT_EQ(CodeFor(later, {"general"}), "record_damaged");
     // Nor is what was aimed moved to where it would be believed.
     const Finished setup = RunSetup();
     EXPECT_EQ(setup.exit_code, 0) << setup.output;
