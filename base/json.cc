@@ -135,6 +135,10 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) 
     return absl::InvalidArgumentError(
         fmt::format("JSON of {} bytes is longer than the {} allowed", text.size(), limits.max_bytes));
   }
+  // The library takes a NUL for the end and looks no further. No JSON has one, in a string or out of it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return absl::InvalidArgumentError(fmt::format("not valid JSON at byte {}", nul + 1));
+  }
   const std::optional<std::string> replaced = ReplaceLoneSurrogates(text);
   if (replaced) text = *replaced;
   Builder builder(limits, text.size());

@@ -60,6 +60,9 @@ TEST(ParseJson, ARepeatedKeyIsShownSoThatItCannotSteerATerminal) {
 TEST(ParseJson, BrokenTextIsRefused) {
   EXPECT_THAT(ParseJson("", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("{\"a\":1} x", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ParseJson(std::string("{}\0", 3), kSmall),
+              StatusIs(absl::StatusCode::kInvalidArgument, "not valid JSON at byte 3"));
+  EXPECT_THAT(ParseJson(std::string("{}\0{", 4), kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("\"\xff\"", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(ParseJson("1e999", kSmall), StatusIs(absl::StatusCode::kInvalidArgument));
 }

@@ -24,7 +24,9 @@ void CheckSurrogates(std::string_view text) {
   Require(replaced->size() == text.size(), "places stay the same");
   Require(*replaced != text, "what is replaced changes");
   Require(!ReplaceLoneSurrogates(*replaced), "nothing is left to replace");
-  Require(!Json::accept(text), "what can be read as it is stays");
+  // That one stops reading at a NUL.
+  Require(text.find('\0') != std::string_view::npos || !Json::accept(text),
+          "what can be read as it is stays");
   for (std::size_t i = 0; i < text.size(); ++i) {
     if ((*replaced)[i] == text[i]) continue;
     const std::size_t begin = replaced->rfind("\\ufffd", i);
