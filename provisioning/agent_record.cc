@@ -126,7 +126,7 @@ absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent) {
         fmt::format("{} is recorded as agent {} and cannot become {}; use a new identity", stored.id,
                     Quoted(stored.agent), Quoted(agent)));
   }
-  if (stored.state == RecordState::kLive) return absl::OkStatus();
+  if (stored.state == RecordState::kLive || stored.state == RecordState::kBegun) return absl::OkStatus();
   return absl::FailedPreconditionError(
       fmt::format("{} is recorded as {}; use a new identity", stored.id, NameOf(stored.state)));
 }

@@ -53,8 +53,8 @@ std::string EncodeAgentRecord(const AgentRecord& record);
 // known: then there is a record, and nobody can tell of which agent.
 absl::StatusOr<AgentRecord> DecodeAgentRecord(std::string_view id, std::string_view text);
 
-// FailedPrecondition unless `stored` is a live record of `agent`: an identity does not change who it is, and
-// does not come back.
+// FailedPrecondition unless `stored` is a record of `agent` that is live or may become so: an identity does
+// not change who it is, and does not come back.
 absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent);
 
 }  // namespace meshwarden

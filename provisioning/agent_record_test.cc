@@ -124,8 +124,10 @@ TEST(AgentRecordTest, AnIdentityStaysTheAgentThatItIs) {
 
 TEST(AgentRecordTest, AnIdentityThatIsNotLiveDoesNotComeBack) {
   AgentRecord record{.id = "UX", .agent = "worker", .provisioned_at = kThen};
-  for (const RecordState state :
-       {RecordState::kBegun, RecordState::kLeaving, RecordState::kGone, RecordState::kRevoked}) {
+  record.state = RecordState::kBegun;
+  EXPECT_THAT(CheckSameAgent(record, "worker"), IsOk()) << "it may become live yet";
+  EXPECT_THAT(CheckSameAgent(record, "planner"), StatusIs(kPrecondition));
+  for (const RecordState state : {RecordState::kLeaving, RecordState::kGone, RecordState::kRevoked}) {
     record.state = state;
     EXPECT_THAT(CheckSameAgent(record, "worker"),
                 StatusIs(kPrecondition,

@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
 #include "base/text/printable.h"
+#include "endpoint/space/durable_upkeep.h"
 #include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "provisioning/agent_record.h"
+#include "provisioning/reservation.h"
 
 namespace meshwarden {
 namespace {
@@ -77,50 +78,53 @@ MintOptions CredentialOf(const AgentPolicy& agent, const std::string& space, con
   return options;
 }
 
-absl::Status CheckRecord(RecordKeeper& records, const ProvisionOptions& options) {
-  const absl::StatusOr<AgentRecord> record = records.Read(options.id);
-  if (absl::IsNotFound(record.status())) return absl::OkStatus();
-  MW_RETURN_IF_ERROR(record.status());
-  return CheckSameAgent(*record, options.agent);
-}
-
 // What a provisioning works with once everything has been checked.
 struct Plan {
   const AgentPolicy& agent;
   std::string space;
   std::string id;
   std::vector<std::string> at_birth;
+  bool was_live = false;
 };
 
-// True if the filters select these channels, one by one: nothing has to be moved then.
-bool Select(const std::vector<std::string>& filter_subjects, std::string_view space,
-            const std::vector<std::string>& channels) {
-  return std::equal(filter_subjects.begin(), filter_subjects.end(), channels.begin(), channels.end(),
-                    [space](const std::string& filter, const std::string& channel) {
-                      return ChannelOfFilter(space, filter) == channel;
-                    });
+// What a call has made where nothing was, and may take back. A role's queue is not among it: others of the
+// role may have come to rely on it the moment it was there.
+using Made = std::vector<ConsumerInfo>;
+
+void Note(const UpheldDurable& durable, Made& made) {
+  if (durable.made) made.push_back(durable.info);
 }
 
-absl::Status MakeChatDurable(JetStreamApi& api, Privileged& privileged, const Plan& plan,
-                             ProvisionResult& result) {
-  const absl::Status there = api.GetConsumer(ChatStream(plan.space), ChatDurable(plan.id)).status();
-  result.created = HasJsError(there, JsError::kConsumerNotFound);
-  if (!result.created) MW_RETURN_IF_ERROR(Annotate(there, "chat durable"));
-  const absl::StatusOr<ConsumerInfo> durable = privileged.ProvisionChatDurable(plan.id, plan.at_birth);
+absl::Status MakeChatDurable(Privileged& privileged, const Plan& plan, ProvisionResult& result, Made& made) {
+  const auto keep = [&plan](std::span<const std::string> filters) {
+    return ChannelsToKeep(plan.agent, plan.space, filters, plan.at_birth);
+  };
+  absl::StatusOr<UpheldDurable> durable = privileged.ProvisionChatDurable(
+      {.id = plan.id, .at_birth = plan.at_birth, .keep = keep, .in_use = plan.was_live});
   MW_RETURN_IF_ERROR(Annotate(durable.status(), "chat durable"));
-  const std::vector<std::string> filters = durable->config.Filters();
-  result.channels = ChannelsToKeep(plan.agent, plan.space, filters, plan.at_birth);
-  if (Select(filters, plan.space, result.channels)) return absl::OkStatus();
-  return Annotate(privileged.SetChatFilterFor(plan.id, result.channels),
-                  "chat durable: cutting its filter back");
+  Note(*durable, made);
+  result.created = durable->made;
+  result.channels = keep(durable->info.config.Filters());
+  return absl::OkStatus();
 }
 
-absl::Status MakeDurables(JetStreamApi& api, const Plan& plan, ProvisionResult& result) {
+absl::Status MakeDurables(JetStreamApi& api, const Plan& plan, ProvisionResult& result, Made& made) {
   Privileged privileged(api, plan.space);
-  MW_RETURN_IF_ERROR(MakeChatDurable(api, privileged, plan, result));
-  MW_RETURN_IF_ERROR(Annotate(privileged.ProvisionDmInbox(plan.id).status(), "DM durable"));
+  MW_RETURN_IF_ERROR(MakeChatDurable(privileged, plan, result, made));
+  const absl::StatusOr<UpheldDurable> inbox = privileged.ProvisionDmInbox(plan.id);
+  MW_RETURN_IF_ERROR(Annotate(inbox.status(), "DM durable"));
+  Note(*inbox, made);
   if (!plan.agent.role) return absl::OkStatus();
   return Annotate(privileged.ProvisionTaskQueue(*plan.agent.role).status(), "task queue");
+}
+
+absl::Status Unmake(JetStreamApi& api, const Made& made) {
+  absl::Status status = absl::OkStatus();
+  for (const ConsumerInfo& durable : made) {
+    const absl::Status deleted = DeleteDurable(api, durable).status();
+    if (status.ok()) status = Annotate(deleted, durable.name);
+  }
+  return status;
 }
 
 }  // namespace
@@ -142,15 +146,20 @@ absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, cons
   MW_RETURN_IF_ERROR(CheckSpaces(policy, issuer));
   MW_ASSIGN_OR_RETURN(const AgentPolicy* agent, FindAgent(policy, options));
   MW_RETURN_IF_ERROR(CheckIdentity(policy, *agent, options.id));
-  Plan plan{.agent = *agent, .space = policy.space(), .id = options.id, .at_birth = {}};
+  Plan plan{.agent = *agent, .space = policy.space(), .id = options.id, .at_birth = {}, .was_live = false};
   MW_ASSIGN_OR_RETURN(plan.at_birth, ChannelsAtBirth(*agent, options, plan.space));
   const MintOptions credential = CredentialOf(*agent, plan.space, plan.id);
   MW_RETURN_IF_ERROR(MintUserJwt(issuer, credential, clock).status());  // would it come out?
-  MW_RETURN_IF_ERROR(CheckRecord(records, options));
 
+  MW_ASSIGN_OR_RETURN(
+      Reservation reservation,
+      Reservation::Make(records, {.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
+  plan.was_live = reservation.was_live();
   ProvisionResult result;
-  MW_RETURN_IF_ERROR(MakeDurables(api, plan, result));
-  MW_RETURN_IF_ERROR(records.Write({.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
+  Made made;
+  absl::Status status = MakeDurables(api, plan, result, made);
+  if (status.ok()) status = reservation.Complete();
+  if (!status.ok()) return reservation.TakeBack(status, [&] { return Unmake(api, made); });
   MW_ASSIGN_OR_RETURN(result.jwt, MintUserJwt(issuer, credential, clock));
   return result;
 }

@@ -39,15 +39,21 @@ struct ProvisionResult {
   bool created = false;               // false: the durables were there already
 };
 
-// Makes `chat_<id>`, `dm_<id>` and the role's queue, writes the record, and mints the JWT; in that order, so
-// that a credential exists only for an agent that can work. Idempotent: what exists keeps its cursor; a chat
-// filter that reaches beyond today's policy is cut back to what the policy allows. Blocking.
+// Reserves the id by its record, makes `chat_<id>`, `dm_<id>` and the role's queue, makes the record live,
+// and mints the JWT; in that order, so that a credential exists only for an agent that can work, and whoever
+// comes second for an id has changed nothing (reservation.h). Idempotent: what exists is compared whole and
+// keeps its cursor, or is put right or refused (durable_upkeep.h); a chat filter that reaches beyond today's
+// policy is cut back to what the policy allows. Doing it again after a failure completes it. Blocking.
 //
-// Nothing is made before everything has been checked. NotFound: the policy has no such agent.
-// InvalidArgument: the id is no user nkey, or a channel is malformed. PermissionDenied: a channel that the
-// agent may not read, or records that are out of reach. FailedPrecondition: policy and issuer are of two
-// spaces, the agent is pinned to another id or the id to another agent, or the id is recorded as another
-// agent or not as live. DataLoss: the record of the id is damaged. What the broker refuses keeps its code.
+// Nothing is made before everything has been checked, and what this call has made is taken back if a later
+// step is refused; not so where it is not known what became of a step, or where the agent was live already.
+//
+// NotFound: the policy has no such agent. InvalidArgument: the id is no user nkey, or a channel is malformed.
+// PermissionDenied: a channel that the agent may not read, or records that are out of reach.
+// FailedPrecondition: policy and issuer are of two spaces, the agent is pinned to another id or the id to
+// another agent, the id is recorded as another agent or as one that is not to come back, or a durable is
+// there that is not as it must be. Aborted: somebody else provisions the same at the same time. DataLoss: the
+// record of the id is damaged. What the broker refuses keeps its code.
 absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, const ProvisionOptions& options);
 
 // The channels that a chat durable of `agent` with these filter subjects goes on reading: those within

@@ -3,22 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "base/file.h"
 #include "base/status_matchers.h"
-#include "endpoint/nats/connection.h"
 #include "endpoint/space/privileged.h"
+#include "proto/identity/jwt.h"
 #include "proto/names.h"
-#include "provisioning/credential.h"
+#include "provisioning/provisioner_fixture.h"
 #include "provisioning/record_keeper.h"
-#include "provisioning/space.h"
-#include "provisioning/space_setup.h"
-#include "tests/support/broker.h"
 
 namespace meshwarden {
 namespace {
@@ -31,29 +25,6 @@ using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr std::chrono::milliseconds kTimeout{10'000};
-constexpr char kSpace[] = "main";
-const SystemTime kNow{std::chrono::seconds(1'900'000'000)};
-
-using Strings = std::vector<std::string>;
-
-std::string NewId() { return KeyPair::Generate(NkeyKind::kUser)->public_key().text(); }
-
-Grants GrantsOf(const Strings& patterns) {
-  Grants grants;
-  for (const std::string& pattern : patterns)
-    grants.push_back({*ChannelPattern::Parse(pattern), {}, "agent"});
-  return grants;
-}
-
-AgentPolicy Agent(const std::string& name, const Strings& subscribe, const Strings& allow_subscribe) {
-  AgentPolicy agent;
-  agent.name = name;
-  agent.subscribe = subscribe;
-  agent.allow_subscribe = GrantsOf(allow_subscribe);
-  return agent;
-}
-
 Strings Keep(const AgentPolicy& agent, const Strings& filters) {
   return ChannelsToKeep(agent, kSpace, filters, agent.subscribe);
 }
@@ -84,73 +55,6 @@ TEST(ChannelsToKeepTest, WhatIsNoChatFilterOfTheSpaceIsBeyondIt) {
     EXPECT_THAT(Keep(agent, {filter}), ElementsAre("general")) << filter;
   }
 }
-
-// The broker of a test brings its own store; a server refuses to be told of two.
-std::string WithoutStore(std::string config) {
-  const std::size_t start = config.find("  store_dir: ");
-  return config.erase(start, config.find('\n', start) - start);
-}
-
-// A real broker with a fresh space, worked on with the setup credential that it came with.
-class ProvisionerTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/space.XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    SpaceInitOptions init;
-    init.space = kSpace;
-    init.directory = pattern + "/space";
-    ASSERT_THAT(InitSpace(init, Clock::System()), IsOk());
-    MW_ASSERT_OK_AND_ASSIGN(Issuer issuer, Issuer::Load(init.directory + "/issuer.json"));
-    issuer_ = std::make_unique<Issuer>(std::move(issuer));
-    testing::BrokerOptions broker;
-    broker.config = WithoutStore(*ReadFile(init.directory + "/server.conf", 1 << 16));
-    MW_ASSERT_OK_AND_ASSIGN(broker_, testing::TestBroker::Start(std::move(broker)));
-    MW_ASSERT_OK_AND_ASSIGN(Creds setup, Creds::Load(init.directory + "/creds/setup.creds"));
-    setup_ = std::make_shared<const Creds>(std::move(setup));
-    secrets_ = ViewCredential(setup_->decoded())->secrets;
-    ASSERT_NO_FATAL_FAILURE(Connect());
-    ASSERT_THAT(SetUpSpace(*api_, kSpace, secrets_, /*replicas=*/1), IsOk());
-  }
-  void Connect() {
-    ConnectionOptions options;
-    options.servers = {broker_->url()};
-    options.creds = setup_;
-    MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
-    api_ = std::make_unique<JetStreamApi>(*connection_, kTimeout);
-    records_ = std::make_unique<RecordKeeper>(*api_, kSpace, secrets_);
-  }
-
-  absl::StatusOr<ProvisionResult> Provision(std::vector<AgentPolicy> agents, const ProvisionOptions& options,
-                                            const std::string& space = kSpace) {
-    const auto policy = *Policy::Create(space, "r1", std::move(agents));
-    return ProvisionAgent({.api = *api_,
-                           .records = *records_,
-                           .policy = *policy,
-                           .issuer = *issuer_,
-                           .clock = FixedClock(kNow)},
-                          options);
-  }
-  absl::StatusOr<ConsumerInfo> Chat(const std::string& id) {
-    return api_->GetConsumer(ChatStream(kSpace), ChatDurable(id));
-  }
-  // True if nothing of a provisioning is there.
-  bool IsUnknown(const std::string& id) {
-    return absl::IsNotFound(Chat(id).status()) &&
-           absl::IsNotFound(api_->GetConsumer(DmStream(kSpace), DmDurable(id)).status()) &&
-           absl::IsNotFound(records_->Read(id).status());
-  }
-
-  std::unique_ptr<Issuer> issuer_;
-  std::shared_ptr<const Creds> setup_;
-  std::unique_ptr<testing::TestBroker> broker_;
-  std::unique_ptr<Connection> connection_;
-  std::unique_ptr<JetStreamApi> api_;
-  SpaceSecrets secrets_;
-  std::unique_ptr<RecordKeeper> records_;
-  const std::string id_ = NewId();
-  const ProvisionOptions options_{.agent = "worker", .id = id_, .subscribe = std::nullopt};
-};
 
 TEST_F(ProvisionerTest, MakesDurablesRecordAndCredential) {
   AgentPolicy worker = Agent("worker", {"general", "team.a"}, {"general", "team.>"});
@@ -278,7 +182,7 @@ TEST_F(ProvisionerTest, IdentityDoesNotChangeItsAgent) {
 TEST_F(ProvisionerTest, WhatIsRecordedAndNotLiveStaysSo) {
   const AgentPolicy worker = Agent("worker", {"general"}, {"general"});
   ASSERT_THAT(
-      records_->Write({.id = id_, .agent = "worker", .provisioned_at = kNow, .state = RecordState::kRevoked}),
+      records_->Begin({.id = id_, .agent = "worker", .provisioned_at = kNow, .state = RecordState::kRevoked}),
       IsOk());
   EXPECT_THAT(Provision({worker}, options_), StatusIs(kPrecondition, HasSubstr("is recorded as revoked")));
   EXPECT_THAT(Chat(id_), StatusIs(absl::StatusCode::kNotFound));

@@ -93,13 +93,31 @@ void RecordBucket::PutAsync(std::string_view key, std::string_view value, std::u
                           });
 }
 
+absl::StatusOr<std::optional<std::uint64_t>> RecordBucket::Replace(std::string_view key,
+                                                                   std::string_view value,
+                                                                   std::uint64_t revision) const {
+  const absl::StatusOr<std::uint64_t> written =
+      api_.PublishStored(BucketSubject(bucket_, key), value, revision);
+  if (HasJsError(written.status(), JsError::kWrongLastSequence)) return std::nullopt;
+  if (!written.ok()) return Explain(written.status());
+  return *written;
+}
+
 absl::StatusOr<bool> RecordBucket::Put(std::string_view key, std::string_view value,
                                        std::uint64_t revision) const {
-  return Await<bool>([&](auto done) { PutAsync(key, value, revision, std::move(done)); });
+  MW_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> written, Replace(key, value, revision));
+  return written.has_value();
 }
 
 absl::Status RecordBucket::Delete(std::string_view key) const {
   return Explain(api_.DeleteStoredKey(bucket_, key));
+}
+
+absl::StatusOr<bool> RecordBucket::DeleteAt(std::string_view key, std::uint64_t revision) const {
+  const absl::Status deleted = api_.DeleteStoredKey(bucket_, key, revision);
+  if (HasJsError(deleted, JsError::kWrongLastSequence)) return false;
+  MW_RETURN_IF_ERROR(Explain(deleted));
+  return true;
 }
 
 }  // namespace meshwarden

@@ -42,12 +42,17 @@ class RecordBucket {
   // The keys that `pattern` matches, in no order. Takes the rights of profile setup.
   absl::StatusOr<std::vector<std::string>> List(std::string_view pattern) const;
 
-  // True if the value stands now; false if the key was not at `revision` any more.
+  // The revision at which the value stands now; nothing if the key was not at `revision` any more.
+  absl::StatusOr<std::optional<std::uint64_t>> Replace(std::string_view key, std::string_view value,
+                                                       std::uint64_t revision) const;
+  // The same for whoever writes once: true if the value stands.
   void PutAsync(std::string_view key, std::string_view value, std::uint64_t revision,
                 Callback<bool> done) const;
   absl::StatusOr<bool> Put(std::string_view key, std::string_view value, std::uint64_t revision) const;
   // Leaves a marker in the place of whatever is there.
   absl::Status Delete(std::string_view key) const;
+  // True if a marker stands now; false if the key was not at `revision` any more.
+  absl::StatusOr<bool> DeleteAt(std::string_view key, std::uint64_t revision) const;
 
  private:
   JetStreamApi& api_;

@@ -24,6 +24,11 @@ absl::Status OutOfReach() {
       "use the credential that `meshwarden space init` or, last, `meshwarden space harden` wrote");
 }
 
+absl::Status Overtaken(const std::string& id) {
+  return absl::AbortedError(
+      fmt::format("record of {}: somebody else has written it at the same time; try again", id));
+}
+
 absl::StatusOr<AgentRecord> ReadRecord(const absl::StatusOr<StoredKey>& stored, const std::string& id) {
   if (!stored.ok()) return Annotate(stored.status(), fmt::format("record of {}", id));
   if (stored->value.has_value()) return DecodeAgentRecord(id, *stored->value);
@@ -98,29 +103,77 @@ void RecordKeeper::AskMoved(std::function<void(absl::StatusOr<bool>)> done) {
   });
 }
 
-absl::Status RecordKeeper::Write(const AgentRecord& record) {
+absl::StatusOr<StandingRecord> RecordKeeper::Begin(const AgentRecord& record) {
   MW_RETURN_IF_ERROR(CheckId(record.id));
   for (int attempt = 0; attempt < kWriteAttempts; ++attempt) {
-    MW_ASSIGN_OR_RETURN(const bool written, TryWrite(record));
-    if (written) return absl::OkStatus();
+    MW_ASSIGN_OR_RETURN(std::optional<StandingRecord> standing, TryBegin(record));
+    if (standing.has_value()) return *std::move(standing);
   }
   return absl::AbortedError(fmt::format("record of {}: others keep writing it; try again", record.id));
 }
 
-// True if the record stands now, false if somebody else wrote in between.
-absl::StatusOr<bool> RecordKeeper::TryWrite(const AgentRecord& record) {
+absl::StatusOr<std::optional<StandingRecord>> RecordKeeper::TryBegin(const AgentRecord& record) {
   const std::string key = KeyOf(record.id);
   MW_ASSIGN_OR_RETURN(const StoredKey before, bucket_.Get(key));
-  const absl::StatusOr<AgentRecord> there = Read(record.id);
+  absl::StatusOr<AgentRecord> there = Read(record.id);
   if (there.ok()) {
     MW_RETURN_IF_ERROR(CheckSameAgent(*there, record.agent));
-    return true;
+    if (there->state == RecordState::kLive) return StandingRecord{*std::move(there), before.revision};
+  } else if (!absl::IsNotFound(there.status())) {
+    return there.status();
   }
-  if (!absl::IsNotFound(there.status())) return there.status();
-  absl::StatusOr<bool> written = bucket_.Put(key, EncodeAgentRecord(record), before.revision);
+  absl::StatusOr<std::optional<std::uint64_t>> written =
+      bucket_.Replace(key, EncodeAgentRecord(record), before.revision);
   if (!written.ok()) return Annotate(written.status(), fmt::format("record of {}", record.id));
-  if (*written) MW_RETURN_IF_ERROR(CheckStillCounts(record.id));
-  return *written;
+  if (!written->has_value()) return std::nullopt;
+  StandingRecord standing{record, **written};
+  MW_RETURN_IF_ERROR(YieldToAnother(standing));
+  return standing;
+}
+
+absl::StatusOr<StandingRecord> RecordKeeper::Replace(const StandingRecord& standing,
+                                                     const AgentRecord& record) {
+  absl::StatusOr<std::optional<std::uint64_t>> written =
+      bucket_.Replace(KeyOf(record.id), EncodeAgentRecord(record), standing.revision);
+  if (!written.ok()) return Annotate(written.status(), fmt::format("record of {}", record.id));
+  if (!written->has_value()) return Overtaken(record.id);
+  MW_RETURN_IF_ERROR(CheckStillCounts(record.id));
+  return StandingRecord{record, **written};
+}
+
+absl::Status RecordKeeper::Remove(const StandingRecord& standing) {
+  const std::string& id = standing.record.id;
+  const absl::StatusOr<bool> removed = bucket_.DeleteAt(KeyOf(id), standing.revision);
+  if (!removed.ok()) return Annotate(removed.status(), fmt::format("record of {}", id));
+  return *removed ? absl::OkStatus() : Overtaken(id);
+}
+
+// Both write first and look then, so that at most one of them goes on.
+absl::Status RecordKeeper::YieldToAnother(const StandingRecord& standing) {
+  if (keys_.known()) return moved_ ? absl::OkStatus() : YieldToEarlier(standing);
+  MW_RETURN_IF_ERROR(CheckStillCounts(standing.record.id));
+  return YieldToAnyToken(standing);
+}
+
+absl::Status RecordKeeper::YieldToEarlier(const StandingRecord& standing) {
+  const std::string& id = standing.record.id;
+  const auto there = Await<AgentRecord>([&](auto done) { ReadKey(id, id, std::move(done)); });
+  if (absl::IsNotFound(there.status())) return absl::OkStatus();
+  MW_ASSIGN_OR_RETURN(const bool moved, Await<bool>([this](auto done) { AskMoved(std::move(done)); }));
+  if (moved) return absl::OkStatus();
+  MW_RETURN_IF_ERROR(there.status());
+  const absl::Status same = CheckSameAgent(*there, standing.record.agent);
+  // A marker would hide the other one's record from all who hold the token.
+  if (!same.ok()) MW_RETURN_IF_ERROR(Replace(standing, *there).status());
+  return same;
+}
+
+absl::Status RecordKeeper::YieldToAnyToken(const StandingRecord& standing) {
+  const std::string& id = standing.record.id;
+  MW_ASSIGN_OR_RETURN(const bool there, bucket_.Find(RecordKeys("*").Record(id)));
+  if (!there) return absl::OkStatus();
+  MW_RETURN_IF_ERROR(Remove(standing));
+  return Annotate(OutOfReach(), fmt::format("record of {}", id));
 }
 
 // What was written under the bare id counts if the records had not moved yet afterwards: space setup looks

@@ -11,7 +11,9 @@
 #include <absl/status/statusor.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,12 @@ enum class RecordLayout {
   kOutOfReach,  // under a token that this credential does not know
 };
 
+// A record as this process has written or met it, and what a write must name to replace it.
+struct StandingRecord {
+  AgentRecord record;
+  std::uint64_t revision = 0;
+};
+
 // Thread-safe. Must outlive every call in flight.
 class RecordKeeper {
  public:
@@ -47,11 +55,16 @@ class RecordKeeper {
   void ReadAsync(std::string_view id, std::function<void(absl::StatusOr<AgentRecord>)> done);
   absl::StatusOr<AgentRecord> Read(std::string_view id);
 
-  // Writes it where there is none. A live one of the same agent is left as it is. FailedPrecondition if the
-  // id is recorded as another agent, or in another state; nothing is written over a damaged one. Two writers
-  // at once: one wins, the other hears of it as if it had come later. PermissionDenied also if records moved
+  // Writes it where there is none, or one of the same agent that was begun and is not live, which is then
+  // the writer's. A live one of the same agent is left as it is, and returned. FailedPrecondition if the id
+  // is recorded as another agent, or in another state; nothing is written over a damaged one. Two writers at
+  // once: one wins, the other hears of it as if it had come later. PermissionDenied also if records moved
   // while one without the token wrote: it is to write again as one who holds it.
-  absl::Status Write(const AgentRecord& record);
+  absl::StatusOr<StandingRecord> Begin(const AgentRecord& record);
+  // Writes `record` in the place of what stands. Aborted: it stands no more, somebody else has written since.
+  absl::StatusOr<StandingRecord> Replace(const StandingRecord& standing, const AgentRecord& record);
+  // Makes the id free. Aborted as above.
+  absl::Status Remove(const StandingRecord& standing);
 
  private:
   using Done = std::function<void(absl::StatusOr<AgentRecord>)>;
@@ -64,8 +77,14 @@ class RecordKeeper {
   void ReadUnmoved(const std::string& id, Done done);
   // Whether nothing under bare ids counts any more, to one with this token, or with none.
   void AskMoved(std::function<void(absl::StatusOr<bool>)> done);
-  absl::StatusOr<bool> TryWrite(const AgentRecord& record);
+  // Nothing if somebody else wrote in between.
+  absl::StatusOr<std::optional<StandingRecord>> TryBegin(const AgentRecord& record);
   absl::Status CheckStillCounts(const std::string& id);
+  // Until the records have moved, one who holds the token and one who doesn't write under two keys. An error
+  // if somebody else's record stands under the other one; then what was written is withdrawn.
+  absl::Status YieldToAnother(const StandingRecord& standing);
+  absl::Status YieldToEarlier(const StandingRecord& standing);
+  absl::Status YieldToAnyToken(const StandingRecord& standing);
 
   const RecordBucket bucket_;
   const RecordKeys keys_;

@@ -57,9 +57,9 @@ class RecordKeeperTest : public ::testing::Test {
     knowing_ = std::make_unique<RecordKeeper>(*api_, kSpace, kSecrets);
     earlier_ = std::make_unique<RecordKeeper>(*api_, kSpace, SpaceSecrets{});
   }
-  static absl::Status Write(RecordKeeper& keeper, const std::string& id, const std::string& agent,
-                            SystemTime when = kThen) {
-    return keeper.Write({.id = id, .agent = agent, .provisioned_at = when});
+  static absl::StatusOr<StandingRecord> Write(RecordKeeper& keeper, const std::string& id,
+                                              const std::string& agent, SystemTime when = kThen) {
+    return keeper.Begin({.id = id, .agent = agent, .provisioned_at = when});
   }
   // Puts `value` where it stands for everybody who looks there.
   void Put(const std::string& key, const std::string& value) {
@@ -254,6 +254,41 @@ TEST_F(RecordKeeperTest, WithoutATokenAMoveThatEndsBeforeTheWriteIsTold) {
   EXPECT_THAT(Write(*earlier_, id_, "worker"), StatusIs(kOutOfReach, HasSubstr("run this again")));
   EXPECT_THAT(Write(*knowing_, id_, "worker"), IsOk());
   EXPECT_EQ(AgentOf(*knowing_, id_), "worker");
+}
+
+TEST_F(RecordKeeperTest, WhatWasBegunIsTakenOverForTheSameAgentOnly) {
+  const AgentRecord begun{
+      .id = id_, .agent = "worker", .provisioned_at = kThen, .state = RecordState::kBegun};
+  MW_ASSERT_OK_AND_ASSIGN(const StandingRecord first, knowing_->Begin(begun));
+  EXPECT_THAT(Write(*knowing_, id_, "planner"), StatusIs(kPrecondition));
+  MW_ASSERT_OK_AND_ASSIGN(const StandingRecord second, knowing_->Begin(begun));
+  EXPECT_THAT(knowing_->Replace(first, begun), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(knowing_->Remove(first), StatusIs(absl::StatusCode::kAborted));
+  AgentRecord live = begun;
+  live.state = RecordState::kLive;
+  MW_ASSERT_OK_AND_ASSIGN(const StandingRecord third, knowing_->Replace(second, live));
+  EXPECT_EQ(knowing_->Read(id_)->state, RecordState::kLive);
+  MW_ASSERT_OK_AND_ASSIGN(const StandingRecord met, knowing_->Begin(begun));
+  EXPECT_EQ(met.record, live);
+  EXPECT_EQ(met.revision, third.revision);
+  EXPECT_THAT(knowing_->Remove(third), IsOk());
+  EXPECT_THAT(knowing_->Read(id_), StatusIs(kNone));
+}
+
+// One of them has a credential of before the space was hardened.
+TEST_F(RecordKeeperTest, UntilTheMoveTheTokensHolderYieldsToWhoeverWroteWithoutIt) {
+  interrupted_->BeforeMessage([this] { Put(id_, EarlierRecord(id_, "planner")); });
+  EXPECT_THAT(Write(*knowing_, id_, "worker"), StatusIs(kPrecondition, HasSubstr("planner")));
+  EXPECT_EQ(AgentOf(*knowing_, id_), "planner");
+}
+
+TEST_F(RecordKeeperTest, UntilTheMoveWhoeverHasNoTokenYieldsToItsHolder) {
+  interrupted_->BeforeMessage([this] {
+    Put(kKeys.Record(id_), EncodeAgentRecord({.id = id_, .agent = "planner", .provisioned_at = kThen}));
+  });
+  EXPECT_THAT(Write(*earlier_, id_, "worker"), StatusIs(kOutOfReach, HasSubstr("space harden")));
+  EXPECT_EQ(AgentOf(*knowing_, id_), "planner");
+  EXPECT_EQ(bucket_->Get(id_)->value, std::nullopt);
 }
 
 TEST_F(RecordKeeperTest, IdsThatAreNoKeysAreRefused) {

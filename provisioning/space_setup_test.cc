@@ -123,7 +123,7 @@ TEST_F(SpaceSetupTest, WhatIsDamagedIsNamedAndStaysDamaged) {
   RecordKeeper keeper(*api_, kSpace, kSecrets);
   for (const std::string& id : {junk, swapped, empty}) {
     EXPECT_EQ(AgentOf(id), "DATA_LOSS");
-    EXPECT_THAT(keeper.Write({.id = id, .agent = "planner", .provisioned_at = {}}),
+    EXPECT_THAT(keeper.Begin({.id = id, .agent = "planner", .provisioned_at = {}}),
                 StatusIs(absl::StatusCode::kDataLoss));
   }
 }

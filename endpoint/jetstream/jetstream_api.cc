@@ -107,6 +107,10 @@ absl::Status CannotReset(std::string_view version) {
       "the NATS server is version {}, and the place of a consumer can be moved from 2.14 on", version));
 }
 
+std::pair<std::string, std::string> ExpectedLast(std::uint64_t seq) {
+  return {"Nats-Expected-Last-Subject-Sequence", std::to_string(seq)};
+}
+
 absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view key,
                                        std::string_view value) {
   MW_RETURN_IF_ERROR(CheckName("bucket", bucket));
@@ -285,7 +289,7 @@ void JetStreamApi::PublishStoredAsync(std::string_view subject, std::string_view
   message.subject = std::string(subject);
   message.payload = std::string(payload);
   if (expected_last_seq.has_value()) {
-    message.headers = {{"Nats-Expected-Last-Subject-Sequence", std::to_string(*expected_last_seq)}};
+    message.headers = {ExpectedLast(*expected_last_seq)};
   }
   connection_.RequestMessageAsync(std::move(message), timeout_,
                                   [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
@@ -328,9 +332,11 @@ absl::StatusOr<std::uint64_t> JetStreamApi::PutKey(std::string_view bucket, std:
   return ack.seq;
 }
 
-absl::Status JetStreamApi::DeleteStoredKey(std::string_view bucket, std::string_view key) {
+absl::Status JetStreamApi::DeleteStoredKey(std::string_view bucket, std::string_view key,
+                                           std::optional<std::uint64_t> expected_last_seq) {
   MW_ASSIGN_OR_RETURN(NatsMessage message, KeyMessage(bucket, key, ""));
   message.headers = {{"KV-Operation", "DEL"}};
+  if (expected_last_seq.has_value()) message.headers.push_back(ExpectedLast(*expected_last_seq));
   return DecodePublishAck(connection_.RequestMessage(std::move(message), timeout_)).status();
 }
 

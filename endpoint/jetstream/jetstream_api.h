@@ -161,9 +161,10 @@ class JetStreamApi {
                                             std::string_view msg_id);
 
   // Writes a bucket's record and returns its sequence; puts a delete marker in its place, also if there is
-  // none.
+  // none. `expected_last_seq` as in PublishStored.
   absl::StatusOr<std::uint64_t> PutKey(std::string_view bucket, std::string_view key, std::string_view value);
-  absl::Status DeleteStoredKey(std::string_view bucket, std::string_view key);
+  absl::Status DeleteStoredKey(std::string_view bucket, std::string_view key,
+                               std::optional<std::uint64_t> expected_last_seq = std::nullopt);
 
  private:
   // Of a verb that destroys, `tail` being the verb and what it names.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -51,15 +50,6 @@ std::string Rfc3339(std::chrono::system_clock::time_point time) {
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
                      clock.subseconds().count());
-}
-
-// Fields that a server sets by itself. Of those that a configuration of ours relies on: with which value.
-bool IsServerDefault(const std::string& field, const Json& value) {
-  if (field == "max_deliver") return value == -1;
-  if (field == "replay_policy") return value == "instant";
-  constexpr std::array kOfNoConcern = {"max_waiting", "max_ack_pending", "num_replicas",
-                                       "metadata",    "opt_start_seq",   "opt_start_time"};
-  return std::find(kOfNoConcern.begin(), kOfNoConcern.end(), field) != kOfNoConcern.end();
 }
 
 // What all streams of a space have in common.
@@ -175,21 +165,6 @@ ConsumerConfig BeginningAt(ConsumerConfig config, const DurableStart& start) {
 
 bool WasMadeAnew(const ConsumerConfig& config) {
   return config.deliver_policy == kByStartSequence || config.deliver_policy == kByStartTime;
-}
-
-bool IsSameDurable(const ConsumerConfig& found, const ConsumerConfig& wanted) {
-  const bool begins_alike =
-      found.deliver_policy == wanted.deliver_policy || (wanted.deliver_policy == "new" && WasMadeAnew(found));
-  // 2.10 leaves the name out where it is the durable's.
-  const bool same_name =
-      found.durable_name == wanted.durable_name && (found.name.empty() || found.name == wanted.durable_name);
-  return begins_alike && same_name && found.ack_policy == wanted.ack_policy &&
-         found.ack_wait == wanted.ack_wait &&
-         std::all_of(found.extra.items().begin(), found.extra.items().end(), [&wanted](const auto& field) {
-           const auto asked = wanted.extra.find(field.key());
-           return asked != wanted.extra.end() ? *asked == field.value()
-                                              : IsServerDefault(field.key(), field.value());
-         });
 }
 
 ConsumerConfig AsOpenMode(ConsumerConfig config, std::chrono::nanoseconds ack_wait,

@@ -56,9 +56,6 @@ struct DurableStart {
 ConsumerConfig BeginningAt(ConsumerConfig config, const DurableStart& start);
 // Whether it began that way.
 bool WasMadeAnew(const ConsumerConfig& config);
-// Whether `found`, as a broker reports it, is the durable `wanted` whatever its filters and whether or not it
-// was made anew, and nothing but the server's own defaults beyond it.
-bool IsSameDurable(const ConsumerConfig& found, const ConsumerConfig& wanted);
 
 // The same durable as an endpoint on an open server makes it for itself: the broker deletes it once nobody
 // has used it for `inactive_threshold`.

@@ -113,51 +113,5 @@ TEST(BeginningAt, TakesASequenceOrATimeAndKeepsTheRest) {
   EXPECT_TRUE(WasMadeAnew(since));
 }
 
-// What a broker adds to a configuration.
-ConsumerConfig Reported(ConsumerConfig config) {
-  config.name = config.durable_name;
-  config.extra.update(Json{{"max_deliver", -1},
-                           {"replay_policy", "instant"},
-                           {"max_waiting", 512},
-                           {"max_ack_pending", 1000},
-                           {"num_replicas", 0},
-                           {"metadata", {{"_nats.ver", "2.15.1"}}}});
-  return config;
-}
-
-TEST(IsSameDurable, HoldsForOneThatWasMadeAnewAndForAnotherFilter) {
-  EXPECT_TRUE(IsSameDurable(Reported(Chat()), Chat()));
-  EXPECT_TRUE(IsSameDurable(Reported(BeginningAt(Chat(), {.seq = 7, .time = {}})), Chat()));
-  EXPECT_TRUE(IsSameDurable(Reported(BeginningAt(Chat(), {.seq = std::nullopt, .time = {}})), Chat()));
-  ConsumerConfig moved = Chat();
-  moved.filter_subjects = {"cotal.main.chat.*.ops"};
-  EXPECT_TRUE(IsSameDurable(Reported(moved), Chat()));
-}
-
-TEST(IsSameDurable, HoldsForNothingElse) {
-  ConsumerConfig other = Chat();
-  other.durable_name = "chat_UXYZ";
-  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
-  other = Chat();
-  other.deliver_policy = "all";
-  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
-  // Only a durable that delivers what is new may have been made anew.
-  EXPECT_FALSE(IsSameDurable(Reported(BeginningAt(DmDurableConfig("main", "UABC"), {.seq = 7, .time = {}})),
-                             DmDurableConfig("main", "UABC")));
-  other = Chat();
-  other.ack_policy = "none";
-  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
-  other = Chat();
-  other.ack_wait = std::chrono::seconds(1);
-  EXPECT_FALSE(IsSameDurable(Reported(other), Chat()));
-  for (const auto& [field, value] : {std::pair<const char*, Json>("deliver_subject", "x"),
-                                     {"inactive_threshold", 1},
-                                     {"max_deliver", 1}}) {
-    other = Reported(Chat());
-    other.extra[field] = value;
-    EXPECT_FALSE(IsSameDurable(other, Chat())) << field;
-  }
-}
-
 }  // namespace
 }  // namespace meshwarden

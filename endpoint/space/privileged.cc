@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
@@ -111,12 +112,9 @@ class FilterMove : public std::enable_shared_from_this<FilterMove> {
   bool adopted_ = false;
 };
 
-// The durable that `config` describes: the one that is there, or a new one.
-absl::StatusOr<ConsumerInfo> FindOrCreate(JetStreamApi& api, const std::string& stream,
-                                          const ConsumerConfig& config) {
-  absl::StatusOr<ConsumerInfo> found = api.GetConsumer(stream, config.durable_name);
-  if (!HasJsError(found.status(), JsError::kConsumerNotFound)) return found;
-  return api.CreateConsumer(stream, config);
+// A wish that is the same whatever is there.
+std::function<absl::StatusOr<ConsumerConfig>(const ConsumerInfo*)> Always(ConsumerConfig config) {
+  return [config = std::move(config)](const ConsumerInfo*) { return config; };
 }
 
 absl::Status CheckConcrete(std::string_view channel) {
@@ -148,25 +146,42 @@ absl::Status Privileged::CreateSpaceStreams(int replicas) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ConsumerInfo> Privileged::ProvisionChatDurable(std::string_view id,
-                                                              std::span<const std::string> channels) {
-  MW_RETURN_IF_ERROR(CheckToken("an id", id));
-  MW_ASSIGN_OR_RETURN(const ConsumerConfig config, ChatDurableConfig(space_, id, channels));
-  absl::StatusOr<ConsumerInfo> durable = FindOrCreate(api_, ChatStream(space_), config);
-  if (!HasJsError(durable.status(), JsError::kConsumerExists)) return durable;
-  // It was not there a moment ago: somebody has made it meanwhile.
-  absl::StatusOr<ConsumerInfo> found = api_.GetConsumer(ChatStream(space_), config.durable_name);
-  return found.ok() && IsSameDurable(found->config, config) ? std::move(found) : std::move(durable);
+absl::StatusOr<UpheldDurable> Privileged::ProvisionChatDurable(std::string_view id,
+                                                               std::span<const std::string> channels) {
+  const std::vector<std::string> at_birth(channels.begin(), channels.end());
+  const auto keep = [this, &at_birth](std::span<const std::string> filter_subjects) {
+    std::vector<std::string> kept;
+    for (const std::string& filter : filter_subjects) {
+      if (std::optional<std::string> channel = ChannelOfFilter(space_, filter)) kept.push_back(*channel);
+    }
+    return kept.empty() ? at_birth : kept;
+  };
+  return ProvisionChatDurable({.id = id, .at_birth = at_birth, .keep = keep, .in_use = false});
 }
 
-absl::StatusOr<ConsumerInfo> Privileged::ProvisionDmInbox(std::string_view id) {
-  MW_RETURN_IF_ERROR(CheckToken("an id", id));
-  return FindOrCreate(api_, DmStream(space_), DmDurableConfig(space_, id));
+absl::StatusOr<UpheldDurable> Privileged::ProvisionChatDurable(const ChatDurableWish& wish) {
+  MW_RETURN_IF_ERROR(CheckToken("an id", wish.id));
+  const auto config = [this, &wish](const ConsumerInfo* there) {
+    if (there == nullptr) return ChatDurableConfig(space_, wish.id, wish.at_birth);
+    return ChatDurableConfig(space_, wish.id, wish.keep(there->config.Filters()));
+  };
+  return UpholdDurable(
+      api_,
+      {.stream = ChatStream(space_), .config = config, .if_used = IfUsed::kGoOnBehind, .moves = wish.in_use});
 }
 
-absl::StatusOr<ConsumerInfo> Privileged::ProvisionTaskQueue(std::string_view role) {
+absl::StatusOr<UpheldDurable> Privileged::ProvisionDmInbox(std::string_view id) {
+  MW_RETURN_IF_ERROR(CheckToken("an id", id));
+  return UpholdDurable(api_, {.stream = DmStream(space_),
+                              .config = Always(DmDurableConfig(space_, id)),
+                              .if_used = IfUsed::kLeaveItBe});
+}
+
+absl::StatusOr<UpheldDurable> Privileged::ProvisionTaskQueue(std::string_view role) {
   MW_RETURN_IF_ERROR(CheckToken("a role", role));
-  return FindOrCreate(api_, TaskStream(space_), TaskDurableConfig(space_, role));
+  return UpholdDurable(api_, {.stream = TaskStream(space_),
+                              .config = Always(TaskDurableConfig(space_, role)),
+                              .if_used = IfUsed::kMakeAnew});
 }
 
 void Privileged::SetChatFilterAsync(std::string_view id, std::span<const std::string> channels,

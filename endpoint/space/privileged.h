@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/space/durable_upkeep.h"
 #include "proto/registry.h"
 
 namespace meshwarden {
@@ -29,13 +30,25 @@ class Privileged {
   // that names the field, and is left alone.
   absl::Status CreateSpaceStreams(int replicas);
 
-  // InvalidArgument for an id or a role that is not one token of [A-Za-z0-9_-].
-  // Makes `chat_<id>` reading `channels`. If it is there, it is left as it is, cursor and filter included,
-  // and returned; so is one that a manager makes anew at the same moment.
-  absl::StatusOr<ConsumerInfo> ProvisionChatDurable(std::string_view id,
-                                                    std::span<const std::string> channels);
-  absl::StatusOr<ConsumerInfo> ProvisionDmInbox(std::string_view id);
-  absl::StatusOr<ConsumerInfo> ProvisionTaskQueue(std::string_view role);
+  // Durables are made if they are missing. One that is there keeps its place, and is compared whole and put
+  // right or refused (durable_upkeep.h). InvalidArgument for an id or a role that is not one token of
+  // [A-Za-z0-9_-].
+
+  // `chat_<id>` reading `channels`, or what it reads already.
+  absl::StatusOr<UpheldDurable> ProvisionChatDurable(std::string_view id,
+                                                     std::span<const std::string> channels);
+  struct ChatDurableWish {
+    std::string_view id;
+    std::vector<std::string> at_birth;  // channels of a new one
+    // The channels that one with these filter subjects goes on reading.
+    std::function<std::vector<std::string>(std::span<const std::string> filter_subjects)> keep;
+    // Somebody rightly reads by it now: its filter is moved as it stands. Otherwise what it has in delivery,
+    // beyond what it goes on reading, must not come to its next reader.
+    bool in_use = false;
+  };
+  absl::StatusOr<UpheldDurable> ProvisionChatDurable(const ChatDurableWish& wish);
+  absl::StatusOr<UpheldDurable> ProvisionDmInbox(std::string_view id);
+  absl::StatusOr<UpheldDurable> ProvisionTaskQueue(std::string_view role);
 
   // Moves the filter of `chat_<id>` to `channels`. `done` gets OK only after the broker has confirmed exactly
   // these filters. NotFound: there is no such durable. DeadlineExceeded or Unavailable: the outcome was not

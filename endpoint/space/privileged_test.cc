@@ -76,8 +76,10 @@ TEST_F(PrivilegedTest, ADurableThatIsThereKeepsItsFilter) {
   StartSpace();
   ASSERT_THAT(privileged_->ProvisionChatDurable("UA", Channels{"general"}), IsOk());
   ASSERT_THAT(privileged_->SetChatFilterFor("UA", Channels{"general", "team.>"}), IsOk());
-  MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo again, privileged_->ProvisionChatDurable("UA", Channels{"ops"}));
-  EXPECT_THAT(again.config.Filters(), ElementsAre("cotal.main.chat.*.general", "cotal.main.chat.*.team.>"));
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable again,
+                          privileged_->ProvisionChatDurable("UA", Channels{"ops"}));
+  EXPECT_THAT(again.info.config.Filters(),
+              ElementsAre("cotal.main.chat.*.general", "cotal.main.chat.*.team.>"));
 }
 
 TEST_F(PrivilegedTest, MovingTheFilterKeepsTheCursor) {
@@ -177,9 +179,9 @@ TEST_F(PrivilegedTest, ADurableMadeAnewMeanwhileIsTakenForTheOne) {
                 : R"({"error":{"code":404,"err_code":10014}})");
       }));
   ASSERT_THAT(connection_->Flush(std::chrono::seconds(5)), IsOk());
-  MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo durable,
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable durable,
                           privileged_->ProvisionChatDurable("UA", Channels{"general"}));
-  EXPECT_THAT(durable.config.Filters(), ElementsAre("cotal.main.chat.*.ops"));
+  EXPECT_THAT(durable.info.config.Filters(), ElementsAre("cotal.main.chat.*.ops"));
   policy = "all";
   EXPECT_TRUE(HasJsError(privileged_->ProvisionChatDurable("UA", Channels{"general"}).status(),
                          JsError::kConsumerExists));

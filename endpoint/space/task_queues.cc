@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/space/durable_upkeep.h"
 #include "proto/names.h"
 #include "proto/subject.h"
 
@@ -42,17 +43,6 @@ bool IsReplicated(const StreamInfo& stream) {
   return replicas != stream.config.end() && *replicas > 1;
 }
 
-// The old durable is gone: true. It was made anew: false.
-absl::StatusOr<bool> DeleteOld(JetStreamApi& api, const ConsumerInfo& old) {
-  const absl::StatusOr<ConsumerInfo> now = api.GetConsumer(old.stream, old.name);
-  if (HasJsError(now.status(), JsError::kConsumerNotFound)) return true;
-  MW_RETURN_IF_ERROR(now.status());
-  if (now->created != old.created) return false;
-  absl::Status deleted = api.DeleteConsumer(old.stream, old.name);
-  if (!HasJsError(deleted, JsError::kConsumerNotFound)) MW_RETURN_IF_ERROR(deleted);
-  return true;
-}
-
 }  // namespace
 
 bool QueueBehind::SameAs(const QueueBehind& earlier) const {
@@ -81,7 +71,7 @@ absl::StatusOr<std::vector<QueueBehind>> FindQueuesBehind(JetStreamApi& api, std
 
 absl::StatusOr<bool> RemakeQueue(JetStreamApi& api, const QueueBehind& behind) {
   const ConsumerInfo& old = behind.durable;
-  const absl::StatusOr<bool> deleted = DeleteOld(api, old);
+  const absl::StatusOr<bool> deleted = DeleteDurable(api, old);
   MW_RETURN_IF_ERROR(Annotate(deleted.status(), fmt::format("deleting the role queue {}", old.name)));
   if (!*deleted) return false;
   MW_RETURN_IF_ERROR(Annotate(api.CreateConsumer(old.stream, old.config).status(),

@@ -66,7 +66,7 @@ void Compare(const std::string& name, const Json& actual, const Json& wanted, bo
 }
 
 // Makes the durable that `wanted` describes, from what it is for, not from its configuration.
-absl::StatusOr<ConsumerInfo> Provision(Privileged& privileged, const std::string& space,
+absl::StatusOr<UpheldDurable> Provision(Privileged& privileged, const std::string& space,
                                        const std::string& name, const Json& wanted) {
   if (name.rfind("dm_", 0) == 0) return privileged.ProvisionDmInbox(name.substr(3));
   if (name.rfind("svc_", 0) == 0) return privileged.ProvisionTaskQueue(name.substr(4));
@@ -109,7 +109,7 @@ CaseResults RunBrokerCases(const Json& vector, JetStreamApi& api, const std::str
     if (!info.ok()) {
       results.Fail(fmt::format("{}: {}", name, MessageOf(info.status())));
     } else {
-      Compare(name, ToJson(info->config), wanted, exactly, results);
+      Compare(name, ToJson(info->info.config), wanted, exactly, results);
     }
   }
   return results;

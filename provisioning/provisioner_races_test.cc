@@ -1,0 +1,268 @@
+// Provisionings that meet, that find what somebody else has made, and that fail half way.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <barrier>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status_matchers.h"
+#include "endpoint/jetstream/fetch.h"
+#include "endpoint/space/privileged.h"
+#include "provisioning/provisioner.h"
+#include "provisioning/provisioner_fixture.h"
+#include "tests/support/interrupted_connection.h"
+
+namespace meshwarden {
+namespace {
+
+using ::meshwarden::testing::IsOk;
+using ::meshwarden::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+
+// Somebody else with a setup credential, on a connection of his own, which a test may interrupt.
+struct Provisioner {
+  std::unique_ptr<Connection> connection;
+  std::unique_ptr<testing::InterruptedConnection> interrupted;
+  std::unique_ptr<JetStreamApi> api;
+  std::unique_ptr<RecordKeeper> records;
+};
+
+class ProvisionerRaces : public ProvisionerTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(ProvisionerTest::SetUp());
+    for (Provisioner& provisioner : both_) ASSERT_NO_FATAL_FAILURE(Enter(provisioner));
+  }
+  void Enter(Provisioner& provisioner) {
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    options.creds = setup_;
+    MW_ASSERT_OK_AND_ASSIGN(provisioner.connection, Connection::Open(std::move(options)));
+    provisioner.interrupted = std::make_unique<testing::InterruptedConnection>(*provisioner.connection);
+    provisioner.api = std::make_unique<JetStreamApi>(*provisioner.interrupted, kBrokerTimeout, secrets_.api);
+    provisioner.records = std::make_unique<RecordKeeper>(*provisioner.api, kSpace, secrets_);
+  }
+  absl::StatusOr<ProvisionResult> ProvisionBy(Provisioner& provisioner, const std::string& agent,
+                                              const std::string& id) {
+    AgentPolicy worker = Agent("worker", {"general"}, {"general"});
+    worker.role = role_;
+    AgentPolicy planner = Agent("planner", {"plans"}, {"plans"});
+    const auto policy = *Policy::Create(kSpace, "r1", {worker, planner});
+    return ProvisionAgent({.api = *provisioner.api,
+                           .records = *provisioner.records,
+                           .policy = *policy,
+                           .issuer = *issuer_,
+                           .clock = FixedClock(kNow)},
+                          {.agent = agent, .id = id, .subscribe = std::nullopt});
+  }
+  std::string ChannelOf(const std::string& id) {
+    const absl::StatusOr<ConsumerInfo> chat = Chat(id);
+    return chat.ok() ? fmt::format("{}", fmt::join(chat->config.Filters(), " ")) : "none";
+  }
+  std::string RecordOf(const std::string& id) {
+    const absl::StatusOr<AgentRecord> record = records_->Read(id);
+    if (!record.ok()) return absl::StatusCodeToString(record.status().code());
+    return fmt::format("{} {}", NameOf(record->state), record->agent);
+  }
+  // A DM durable that holds the mail of others, and so can't be put right.
+  void SpoilInbox(const std::string& id) {
+    ConsumerConfig wide = DmDurableConfig(kSpace, id);
+    wide.filter_subject = "cotal.main.inst.*.*";
+    ASSERT_THAT(root_api_->CreateConsumer(DmStream(kSpace), wide), IsOk());
+    ASSERT_THAT(root_api_->PublishStored("cotal.main.inst.UB.UC", "", std::nullopt), IsOk());
+    ASSERT_THAT(Fetch(*root_, DmStream(kSpace), DmDurable(id), {.max_messages = 1, .wait = kBrokerTimeout}),
+                IsOk());
+  }
+  // Somebody whom nothing holds back.
+  void EnterRoot() {
+    MW_ASSERT_OK_AND_ASSIGN(KeyPair user, KeyPair::Generate(NkeyKind::kUser));
+    MintOptions mint;
+    mint.profile = Profile::kUnrestricted;
+    mint.permissions.space = kSpace;
+    MW_ASSERT_OK_AND_ASSIGN(Creds creds, MintCreds(*issuer_, mint, std::move(user), Clock::System()));
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    options.creds = std::make_shared<const Creds>(std::move(creds));
+    MW_ASSERT_OK_AND_ASSIGN(root_, Connection::Open(std::move(options)));
+    root_api_ = std::make_unique<JetStreamApi>(*root_, kBrokerTimeout, secrets_.api);
+  }
+
+  std::array<Provisioner, 2> both_;
+  Provisioner& one_ = both_[0];
+  Provisioner& other_ = both_[1];
+  std::optional<std::string> role_;
+  std::unique_ptr<Connection> root_;
+  std::unique_ptr<JetStreamApi> root_api_;
+};
+
+TEST_F(ProvisionerRaces, T27_WhoeverComesSecondForAnIdHasChangedNothing) {
+  one_.interrupted->BeforeMessage([&] { EXPECT_THAT(ProvisionBy(other_, "planner", id_), IsOk()); });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
+              StatusIs(kPrecondition, HasSubstr("recorded as agent \"planner\"")));
+  EXPECT_EQ(RecordOf(id_), "live planner");
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.plans");
+}
+
+TEST_F(ProvisionerRaces, T27_WhatWasBegunForOneAgentIsNoOthers) {
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.DURABLE.CREATE", [&] {
+    EXPECT_EQ(RecordOf(id_), "begun worker");
+    EXPECT_THAT(ProvisionBy(other_, "planner", id_), StatusIs(kPrecondition));
+    EXPECT_EQ(ChannelOf(id_), "none");
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), IsOk());
+  EXPECT_EQ(RecordOf(id_), "live worker");
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+}
+
+TEST_F(ProvisionerRaces, T27_AtTheSameMomentOneWinsWhole) {
+  for (int round = 0; round < 6; ++round) {
+    const std::string id = NewId();
+    std::array<absl::StatusOr<ProvisionResult>, 2> results;
+    std::barrier start(2);
+    {
+      std::array<std::jthread, 2> threads;
+      for (const std::size_t i : {0, 1}) {
+        threads[i] = std::jthread([&, i] {
+          start.arrive_and_wait();
+          results[i] = ProvisionBy(both_[i], i == 0 ? "worker" : "planner", id);
+        });
+      }
+    }
+    ASSERT_NE(results[0].ok(), results[1].ok()) << results[0].status() << results[1].status();
+    EXPECT_EQ(RecordOf(id), results[0].ok() ? "live worker" : "live planner");
+    EXPECT_EQ(ChannelOf(id), results[0].ok() ? "cotal.main.chat.*.general" : "cotal.main.chat.*.plans");
+  }
+}
+
+TEST_F(ProvisionerRaces, OneThatIsTakenOverForTheSameAgentEndsWell) {
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.CREATE.DM_main",
+                                  [&] { EXPECT_THAT(ProvisionBy(other_, "worker", id_), IsOk()); });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), IsOk());
+  EXPECT_EQ(RecordOf(id_), "live worker");
+}
+
+TEST_F(ProvisionerRaces, OneThatIsTakenOverHasNothingBeforeTheOtherHas) {
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.CREATE.DM_main", [&] {
+    ASSERT_THAT(other_.records->Begin(
+                    {.id = id_, .agent = "worker", .provisioned_at = kNow, .state = RecordState::kBegun}),
+                IsOk());
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(absl::StatusCode::kAborted, HasSubstr("again")));
+  EXPECT_EQ(RecordOf(id_), "begun worker");
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), IsOk());
+}
+
+TEST_F(ProvisionerRaces, ARevocationMeanwhileIsHeard) {
+  ASSERT_THAT(ProvisionBy(one_, "worker", id_), IsOk());
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.INFO.DM_main", [&] {
+    MW_ASSERT_OK_AND_ASSIGN(const StandingRecord live,
+                            other_.records->Begin({.id = id_, .agent = "worker", .provisioned_at = kNow}));
+    AgentRecord revoked = live.record;
+    revoked.state = RecordState::kRevoked;
+    ASSERT_THAT(other_.records->Replace(live, revoked), IsOk());
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition, HasSubstr("revoked")));
+}
+
+TEST_F(ProvisionerRaces, T28_WhatIsPutInItsPlaceMeanwhileIsNotTaken) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  const std::string inbox = DmDurable(id_);
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.CREATE.DM_main", [&] {
+    // The next look is the one after it was made.
+    one_.interrupted->BeforeRequest("$JS.API.CONSUMER.INFO.DM_main", [&] {
+      ASSERT_THAT(root_api_->DeleteConsumer(DmStream(kSpace), inbox), IsOk());
+      ConsumerConfig wide = DmDurableConfig(kSpace, id_);
+      wide.filter_subject = "cotal.main.inst.*.*";
+      ASSERT_THAT(root_api_->CreateConsumer(DmStream(kSpace), wide), IsOk());
+    });
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition, HasSubstr("inst.*.*")));
+  EXPECT_EQ(RecordOf(id_), "NOT_FOUND");
+}
+
+TEST_F(ProvisionerRaces, WhatIsRefusedHalfWayIsTakenBack) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
+              StatusIs(kPrecondition, AllOf(HasSubstr("dm_"), HasSubstr("inst.*.*"))));
+  EXPECT_EQ(RecordOf(id_), "NOT_FOUND");
+  EXPECT_EQ(ChannelOf(id_), "none");
+  EXPECT_THAT(root_api_->GetConsumer(DmStream(kSpace), DmDurable(id_)), IsOk()) << "it was there before";
+  // The id is free again, for whomever.
+  ASSERT_THAT(root_api_->DeleteConsumer(DmStream(kSpace), DmDurable(id_)), IsOk());
+  EXPECT_THAT(ProvisionBy(one_, "planner", id_), IsOk());
+}
+
+TEST_F(ProvisionerRaces, WhatWasThereBeforeIsNotTakenBack) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  ASSERT_THAT(Privileged(*root_api_, kSpace).ProvisionChatDurable(id_, Strings{"general"}), IsOk());
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition));
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+}
+
+TEST_F(ProvisionerRaces, NobodyGetsTheIdWhileItIsTakenBack) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  bool asked = false;
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.DELETE.CHAT_main", [&] {
+    asked = true;
+    EXPECT_EQ(RecordOf(id_), "leaving worker");
+    EXPECT_THAT(ProvisionBy(other_, "worker", id_), StatusIs(kPrecondition, HasSubstr("leaving")));
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition));
+  EXPECT_TRUE(asked);
+  EXPECT_EQ(RecordOf(id_), "NOT_FOUND");
+}
+
+TEST_F(ProvisionerRaces, WhatABrokerLeftHalfWayIsCompletedByTheNextAttempt) {
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.CREATE.DM_main",
+                                  [&] { ASSERT_THAT(broker_->Kill(), IsOk()); });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("with the same identity")));
+  ASSERT_THAT(broker_->Restart(), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  ASSERT_NO_FATAL_FAILURE(Enter(other_));
+  EXPECT_EQ(RecordOf(id_), "begun worker");
+  EXPECT_THAT(ProvisionBy(other_, "planner", id_), StatusIs(kPrecondition));
+  EXPECT_THAT(ProvisionBy(other_, "worker", id_), IsOk());
+  EXPECT_EQ(RecordOf(id_), "live worker");
+}
+
+// The whole way of an attack: made beforehand, found, and put right before there is a credential.
+TEST_F(ProvisionerRaces, T28_NoDurableIsTakenBecauseOfItsName) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  role_ = "tester";
+  ConsumerConfig chat = *ChatDurableConfig(kSpace, id_, Strings{"ops"});
+  chat.filter_subjects = {"cotal.main.chat.>"};
+  chat.deliver_policy = "all";
+  ConsumerConfig dm = DmDurableConfig(kSpace, id_);
+  dm.filter_subject = "cotal.main.inst.*.*";
+  ConsumerConfig task = TaskDurableConfig(kSpace, "tester");
+  task.filter_subject = "cotal.main.svc.*.*";
+  ASSERT_THAT(root_api_->CreateConsumer(ChatStream(kSpace), chat), IsOk());
+  ASSERT_THAT(root_api_->CreateConsumer(DmStream(kSpace), dm), IsOk());
+  ASSERT_THAT(root_api_->CreateConsumer(TaskStream(kSpace), task), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const ProvisionResult result, ProvisionBy(one_, "worker", id_));
+  EXPECT_THAT(result.channels, ElementsAre("general"));
+  const auto filters = [&](const std::string& stream, const std::string& durable) {
+    return root_api_->GetConsumer(stream, durable)->config.Filters();
+  };
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+  EXPECT_EQ(Chat(id_)->config.deliver_policy, "new");
+  EXPECT_THAT(filters(DmStream(kSpace), DmDurable(id_)), ElementsAre("cotal.main.inst." + id_ + ".*"));
+  EXPECT_THAT(filters(TaskStream(kSpace), TaskDurable("tester")), ElementsAre("cotal.main.svc.tester.*"));
+}
+
+}  // namespace
+}  // namespace meshwarden
