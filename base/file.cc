@@ -122,6 +122,32 @@ absl::Status Publish(const std::string& temporary, const std::string& path, IfEx
   return absl::OkStatus();
 }
 
+// Where a file that is to stand at a path is written first, beside it; mkostemp fills the template in.
+struct Temporary {
+  std::string directory;
+  std::string path;
+};
+
+Temporary TemporaryFor(const std::string& path) {
+  const std::filesystem::path target(path);
+  std::string directory = target.has_parent_path() ? target.parent_path().string() : ".";
+  std::string temporary = directory + "/." + target.filename().string() + ".XXXXXX";
+  return {.directory = std::move(directory), .path = std::move(temporary)};
+}
+
+// Fine if anything is there: the next one below it tells whether it is a directory.
+absl::Status MakeOneDirectory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    // What the umask has taken away of it.
+    return ::chmod(path.c_str(), 0700) == 0 ? absl::OkStatus()
+                                            : SystemError(errno, "cannot set permissions of", path);
+  }
+  struct stat info {};
+  const int error = errno;
+  if (error == EEXIST || ::stat(path.c_str(), &info) == 0) return absl::OkStatus();
+  return SystemError(error, "cannot create", path);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
@@ -150,10 +176,8 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path, std::size_t max_b
 }
 
 absl::Status WriteFile(const std::string& path, std::string_view contents, const WriteFileOptions& options) {
-  const std::filesystem::path target(path);
-  const std::string directory = target.has_parent_path() ? target.parent_path().string() : ".";
-  std::string temporary = directory + "/." + target.filename().string() + ".XXXXXX";
-  const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600, and never an existing file
+  Temporary temporary = TemporaryFor(path);
+  const Descriptor file(::mkostemp(temporary.path.data(), O_CLOEXEC));  // 0600, and never an existing file
   if (file.get() < 0) return SystemError(errno, "cannot write", path);
   absl::Status status = WriteAll(file.get(), path, contents);
   if (status.ok() && options.mode == FileMode::kReadable && ::fchmod(file.get(), 0644) != 0) {
@@ -162,21 +186,41 @@ absl::Status WriteFile(const std::string& path, std::string_view contents, const
   if (status.ok() && options.if_exists == IfExists::kReplaceForItsOwner) {
     status = KeepOwner(file.get(), path);
   }
-  if (status.ok()) status = Publish(temporary, path, options.if_exists);
+  if (status.ok()) status = Publish(temporary.path, path, options.if_exists);
   if (!status.ok()) {
-    ::unlink(temporary.c_str());
+    ::unlink(temporary.path.c_str());
     return status;
   }
-  return SyncDirectory(directory);
+  return SyncDirectory(temporary.directory);
+}
+
+absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (!error) return absolute.lexically_normal().string();
+  return absl::FailedPreconditionError(
+      fmt::format("cannot tell where {} is: the working directory is gone ({}); change to one that is there",
+                  path, error.message()));
+}
+
+absl::Status CheckCanWrite(const std::string& path) {
+  Temporary temporary = TemporaryFor(path);
+  const Descriptor file(::mkostemp(temporary.path.data(), O_CLOEXEC));
+  if (file.get() < 0) return SystemError(errno, "cannot write", path);
+  ::unlink(temporary.path.c_str());
+  return absl::OkStatus();
 }
 
 absl::Status MakeDirectory(const std::string& path) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : std::filesystem::path(path)) {
+    if (part.empty()) continue;  // behind a slash at the end
+    made /= part;
+    MW_RETURN_IF_ERROR(MakeOneDirectory(made.string()));
+  }
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
-  const std::filesystem::path target(path);
-  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(errno, "cannot create", path);
-  return absl::OkStatus();
+  return SystemError(EEXIST, "cannot create", path);
 }
 
 }  // namespace meshwarden

@@ -41,7 +41,17 @@ struct WriteFileOptions {
 };
 absl::Status WriteFile(const std::string& path, std::string_view contents, const WriteFileOptions& options);
 
-// Creates the directory (mode 0700) and what is missing above it; fine if it is there.
+// `path` from the root of the file system, in its shortest form. FailedPrecondition: the working directory
+// is gone, so that nothing relative to it can be named.
+absl::StatusOr<std::string> AbsolutePath(const std::string& path);
+
+// Whether WriteFile could put a file at `path` now, found by making and removing a temporary one beside it.
+// Errors as WriteFile has them.
+absl::Status CheckCanWrite(const std::string& path);
+
+// Creates the directory and what is missing above it, each with mode 0700 whatever the process's umask is;
+// what is there stays as it is. However the path is written: "a//b/", "./a". AlreadyExists if something else
+// than a directory stands there.
 absl::Status MakeDirectory(const std::string& path);
 
 }  // namespace meshwarden

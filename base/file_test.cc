@@ -157,5 +157,44 @@ TEST_F(FileTest, DirectoriesAreMadeForTheOwnerAlone) {
   EXPECT_THAT(MakeDirectory(Path("a/b")), IsOk());
 }
 
+TEST_F(FileTest, DirectoriesAreForTheOwnerAloneHoweverTheyAreWritten) {
+  const mode_t before = ::umask(0);
+  for (const mode_t mask : {0000, 0022, 0277}) {
+    ::umask(mask);
+    const std::string top = std::to_string(mask);
+    for (const std::string& path : {top + "/slash/", top + "/two//slashes", "./" + top + "/./dot/.",
+                                    top + "/up/../beside/", top + "//deep//down//"}) {
+      ASSERT_THAT(MakeDirectory(Path(path)), IsOk()) << path;
+    }
+    for (const char* made :
+         {"", "/slash", "/two", "/two/slashes", "/dot", "/up", "/beside", "/deep", "/deep/down"}) {
+      EXPECT_EQ(ModeOf(Path(top + made)), 0700u) << mask << made;
+    }
+  }
+  ::umask(before);
+}
+
+TEST_F(FileTest, DirectoriesThatAreThereStayAsTheyAre) {
+  ASSERT_THAT(MakeDirectory(Path("open")), IsOk());
+  ASSERT_EQ(::chmod(Path("open").c_str(), 0755), 0);
+  ASSERT_THAT(MakeDirectory(Path("open/below/")), IsOk());
+  ASSERT_THAT(MakeDirectory(Path("open/")), IsOk());
+  EXPECT_EQ(ModeOf(Path("open")), 0755u);
+  EXPECT_EQ(ModeOf(Path("open/below")), 0700u);
+}
+
+TEST_F(FileTest, WhatIsNoDirectoryIsToldOf) {
+  ASSERT_THAT(WriteFile(Path("file"), "", {}), IsOk());
+  EXPECT_THAT(MakeDirectory(Path("file")), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_FALSE(MakeDirectory(Path("file/below")).ok());
+}
+
+TEST_F(FileTest, WhetherAFileCanBeWrittenIsFoundWithoutOne) {
+  EXPECT_THAT(CheckCanWrite(Path("x")), IsOk());
+  EXPECT_THAT(ReadFile(Path("x"), 1), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(CheckCanWrite(Path("nowhere/x")), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(CheckCanWrite("/proc/x"), ::testing::Not(IsOk()));
+}
+
 }  // namespace
 }  // namespace meshwarden

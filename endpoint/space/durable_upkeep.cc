@@ -25,8 +25,8 @@ Differences Compare(const ConsumerConfig& found, const ConsumerConfig& wanted) {
 
 absl::Status Refuse(const ConsumerInfo& found, const Differences& differences) {
   return absl::FailedPreconditionError(fmt::format(
-      "durable {} of stream {} is there and is not as it must be: {}. It was left as it is; if nobody needs "
-      "it any more, delete it on the broker and try again",
+      "durable {} of stream {} is there and is not as it must be: {}. It was left as it is; take a new "
+      "identity or, if nobody needs it any more, have it deleted and try again",
       Printable(found.name), found.stream, TextOf(differences)));
 }
 

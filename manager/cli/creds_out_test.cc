@@ -85,14 +85,14 @@ TEST_F(CredsOutTest, AFirstFileGetsANewIdentityForItsOwnerAlone) {
 TEST_F(CredsOutTest, AFileThatIsThereKeepsItsIdentity) {
   const std::string id = WriteFirst();
   MW_ASSERT_OK_AND_ASSIGN(const CredsOut again, Open());
-  EXPECT_TRUE(again.exists());
+  EXPECT_TRUE(again.used_before());
   EXPECT_EQ(again.id(), id);
 }
 
 TEST_F(CredsOutTest, TheSameGrantAgainLeavesTheFileAlone) {
   const std::string id = WriteFirst();
   const std::string before = Contents();
-  EXPECT_TRUE(Open()->exists());
+  EXPECT_TRUE(Open()->used_before());
   EXPECT_THAT(Open().value().Write(JwtFor(id, kNow + hours(1), std::nullopt), kNow + hours(1)), IsOk());
   EXPECT_EQ(Contents(), before);
 }
@@ -119,7 +119,7 @@ TEST_F(CredsOutTest, AGivenSeedIsTheIdentity) {
   const KeyPair key = KeyPair::Generate(NkeyKind::kUser).value();
   MW_ASSERT_OK_AND_ASSIGN(const CredsOut out, Open(SeedFile(key)));
   EXPECT_EQ(out.id(), key.public_key().text());
-  EXPECT_FALSE(out.exists());
+  EXPECT_FALSE(out.used_before());
 }
 
 TEST_F(CredsOutTest, ASeedOfAnotherKindIsRefused) {
@@ -143,6 +143,71 @@ TEST_F(CredsOutTest, WhatIsNoCredsFileIsNotWrittenOver) {
   std::ofstream(path_) << "my diary";
   EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no creds file")));
   EXPECT_EQ(Contents(), "my diary");
+}
+
+TEST_F(CredsOutTest, ANewIdentityIsKeptUntilItsFileIsThere) {
+  std::string id;
+  {
+    MW_ASSERT_OK_AND_ASSIGN(const CredsOut stopped, Open());
+    id = stopped.id();
+    EXPECT_EQ(stopped.kept_in(), path_ + ".begun");
+    EXPECT_FALSE(stopped.used_before());
+  }
+  EXPECT_EQ(std::filesystem::status(path_ + ".begun").permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  MW_ASSERT_OK_AND_ASSIGN(CredsOut again, Open());
+  EXPECT_EQ(again.id(), id);
+  EXPECT_TRUE(again.used_before());
+  EXPECT_THAT(std::move(again).Write(JwtFor(id, kNow, std::nullopt), kNow), IsOk());
+  EXPECT_EQ(Creds::Load(path_)->id(), id);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".begun"));
+}
+
+TEST_F(CredsOutTest, OnlyANewIdentityIsDiscarded) {
+  const std::string id = Open()->id();
+  Open().value().Discard();
+  EXPECT_EQ(Open()->id(), id);
+  std::filesystem::remove(path_ + ".begun");
+  Open().value().Discard();
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".begun"));
+}
+
+TEST_F(CredsOutTest, WhatAnEarlierRunBeganWithIsNoOtherSeed) {
+  EXPECT_THAT(Open(), IsOk());
+  EXPECT_THAT(Open(SeedFile(KeyPair::Generate(NkeyKind::kUser).value())),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("a.creds.begun")));
+}
+
+TEST_F(CredsOutTest, WhatIsLeftBesideTheFileGoes) {
+  const KeyPair key = KeyPair::Generate(NkeyKind::kUser).value();
+  EXPECT_THAT(Open(SeedFile(key)).value().Write(JwtFor(key.public_key().text(), kNow, std::nullopt), kNow),
+              IsOk());
+  std::filesystem::copy_file(SeedFile(key), path_ + ".begun");
+  std::filesystem::permissions(path_ + ".begun", std::filesystem::perms(0600));
+  EXPECT_EQ(Open()->id(), key.public_key().text());
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".begun"));
+}
+
+TEST_F(CredsOutTest, WhatOthersMayHaveLeftThereIsNotTakenForAnIdentity) {
+  const KeyPair key = KeyPair::Generate(NkeyKind::kUser).value();
+  const std::string planted = path_ + ".begun";
+  std::filesystem::create_symlink(SeedFile(key), planted);
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("a.creds.begun")));
+  std::filesystem::remove(planted);
+  std::filesystem::copy_file(SeedFile(key), planted);
+  std::filesystem::permissions(planted, std::filesystem::perms(0644));
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("a.creds.begun")));
+  std::filesystem::permissions(planted, std::filesystem::perms(0600));
+  EXPECT_EQ(Open()->id(), key.public_key().text());
+}
+
+TEST_F(CredsOutTest, APathThatCannotBeWrittenIsToldAtOnce) {
+  const std::string seed = SeedFile(KeyPair::Generate(NkeyKind::kUser).value());
+  for (const std::string& seed_file : {std::string(), seed}) {
+    EXPECT_THAT(CredsOut::Open(directory_ + "/nowhere/a.creds", seed_file, issuer_.account()),
+                StatusIs(absl::StatusCode::kNotFound, HasSubstr("--out: cannot write")));
+    EXPECT_THAT(CredsOut::Open("/proc/a.creds", seed_file, issuer_.account()), ::testing::Not(IsOk()));
+  }
 }
 
 TEST_F(CredsOutTest, AnErrorNeverShowsASeed) {

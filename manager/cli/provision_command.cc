@@ -67,6 +67,55 @@ void PrintResult(const ProvisionArguments& arguments, const std::string& space, 
   out << DumpJson(json) << '\n';
 }
 
+struct Provisioned {
+  absl::StatusOr<ProvisionResult> result;
+  // Nothing stands for the identity: whoever tries again may take another one.
+  bool left_nothing = false;
+};
+
+Provisioned ProvisionOn(BrokerSession& session, const ProvisionArguments& arguments, const Policy& policy,
+                        const Issuer& issuer, const CredsOut& out) {
+  if (session.credential().account != issuer.account().text()) {
+    return {.result = absl::FailedPreconditionError(
+                fmt::format("{} is of account {}, the issuer of {}; name files of one space",
+                            arguments.broker.creds, session.credential().account, issuer.account().text())),
+            .left_nothing = true};
+  }
+  RecordKeeper records(session.api(), issuer.space(), session.credential().secrets);
+  if (out.used_before()) {
+    const absl::Status same = CheckEarlierRun(records, arguments, out.id());
+    if (!same.ok()) return {.result = same};
+  }
+  const ProvisionOptions options{.agent = arguments.agent, .id = out.id(), .subscribe = arguments.subscribe};
+  Provisioned provisioned{.result = ProvisionAgent({.api = session.api(),
+                                                    .records = records,
+                                                    .policy = policy,
+                                                    .issuer = issuer,
+                                                    .clock = Clock::System()},
+                                                   options)};
+  provisioned.left_nothing = !provisioned.result.ok() && absl::IsNotFound(records.Read(out.id()).status());
+  return provisioned;
+}
+
+// What to say of an identity that something stands for, and that is in no creds file.
+absl::Status WithIdentityKept(const absl::Status& status, const CredsOut& out) {
+  if (out.kept_in().empty()) return status;
+  return absl::Status(status.code(),
+                      fmt::format("{}. Its identity is kept in {}: the same command again goes on with it",
+                                  MessageOf(status), out.kept_in()));
+}
+
+absl::Status WriteCredential(CredsOut out, const std::string& agent, const std::string& jwt) {
+  const std::string id = out.id();
+  const std::string kept_in = out.kept_in();
+  const absl::Status written = std::move(out).Write(jwt, Clock::System().Now());
+  return Annotate(
+      written,
+      fmt::format("{} is provisioned as {}, but its credential could not be written; the "
+                  "same command again writes it{}",
+                  Quoted(agent), id, kept_in.empty() ? "" : ", as long as " + kept_in + " is there"));
+}
+
 absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
   const PolicyLoadResult loaded = LoadPolicy(arguments.policy);
   MW_RETURN_IF_ERROR(loaded.ToStatus());
@@ -75,20 +124,20 @@ absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
   if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.id_seed)) {
     line.err << "warning: " << *warning << '\n';
   }
-  MW_ASSIGN_OR_RETURN(BrokerSession session, BrokerSession::Open(arguments.broker, "provision", line.err));
-  RecordKeeper records(session.api(), issuer.space(), session.credential().secrets);
-  if (out.exists()) {
-    MW_RETURN_IF_ERROR(CheckEarlierRun(records, arguments, out.id()));
+  absl::StatusOr<BrokerSession> session = BrokerSession::Open(arguments.broker, "provision", line.err);
+  if (!session.ok()) {
+    std::move(out).Discard();
+    return session.status();
   }
-  const ProvisionOptions options{.agent = arguments.agent, .id = out.id(), .subscribe = arguments.subscribe};
-  MW_ASSIGN_OR_RETURN(const ProvisionResult result, ProvisionAgent({.api = session.api(),
-                                                                    .records = records,
-                                                                    .policy = *loaded.policy,
-                                                                    .issuer = issuer,
-                                                                    .clock = Clock::System()},
-                                                                   options));
-  MW_RETURN_IF_ERROR(std::move(out).Write(result.jwt, Clock::System().Now()));
-  PrintResult(arguments, issuer.space(), options.id, result, line.out);
+  Provisioned provisioned = ProvisionOn(*session, arguments, *loaded.policy, issuer, out);
+  if (!provisioned.result.ok()) {
+    if (!provisioned.left_nothing) return WithIdentityKept(provisioned.result.status(), out);
+    std::move(out).Discard();
+    return provisioned.result.status();
+  }
+  const std::string id = out.id();
+  MW_RETURN_IF_ERROR(WriteCredential(std::move(out), arguments.agent, provisioned.result->jwt));
+  PrintResult(arguments, issuer.space(), id, *provisioned.result, line.out);
   return absl::OkStatus();
 }
 
@@ -99,7 +148,9 @@ void AddProvisionCommand(CLI::App& app, CommandLine& line) {
   CLI::App* provision = app.add_subcommand(
       "provision", "Make an agent's durables, record and credential, straight on the broker");
   provision->footer(
-      "\nRepeating it with the same --out changes nothing; the identity in that file is used again.\n"
+      "\nRepeating it with the same --out changes nothing; the identity in that file is used again. While "
+      "it\n"
+      "works, a new identity is kept in OUT.begun: if it is stopped, the same command again finishes it.\n"
       "\nExample:\n"
       "  meshwarden provision planner --policy policy.yaml --issuer ./mesh/issuer.json \\\n"
       "      --creds ./mesh/creds/setup.creds --out planner.creds");

@@ -67,7 +67,7 @@ void Compare(const std::string& name, const Json& actual, const Json& wanted, bo
 
 // Makes the durable that `wanted` describes, from what it is for, not from its configuration.
 absl::StatusOr<UpheldDurable> Provision(Privileged& privileged, const std::string& space,
-                                       const std::string& name, const Json& wanted) {
+                                        const std::string& name, const Json& wanted) {
   if (name.rfind("dm_", 0) == 0) return privileged.ProvisionDmInbox(name.substr(3));
   if (name.rfind("svc_", 0) == 0) return privileged.ProvisionTaskQueue(name.substr(4));
   std::vector<std::string> channels;

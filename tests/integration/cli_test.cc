@@ -14,6 +14,9 @@
 #include "base/json.h"
 #include "base/status_matchers.h"
 #include "proto/identity/creds.h"
+#include "proto/identity/nkey.h"
+#include "proto/names.h"
+#include "provisioning/record_keeper.h"
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 
@@ -77,6 +80,33 @@ TEST_F(CliTest, ProvisioningTwiceIsANoOp) {
   EXPECT_EQ(second.at("id"), first.at("id"));
 }
 
+TEST_F(CliTest, AnOutputThatCannotBeWrittenIsToldBeforeAnythingMoves) {
+  const auto stored = [&] {
+    return mesh_->root_api().GetStream(BucketStream(AgentBucket("main")))->last_seq;
+  };
+  const std::uint64_t before = stored();
+  const Finished finished = Provision(mesh_->directory() + "/nowhere/bob.creds");
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.output, HasSubstr("--out: cannot write"));
+  EXPECT_EQ(stored(), before);
+  EXPECT_EQ(mesh_->root_api().GetStream(ChatStream("main"))->consumers, 0U);
+}
+
+TEST_F(CliTest, WhatAStoppedRunHasBegunIsFinishedByTheSameCommand) {
+  const std::string out = mesh_->directory() + "/bob.creds";
+  MW_ASSERT_OK_AND_ASSIGN(const KeyPair user, KeyPair::Generate(NkeyKind::kUser));
+  const std::string id = user.public_key().text();
+  ASSERT_THAT(WriteFile(out + ".begun", user.Seed().ExposeText(), {}), IsOk());
+  ASSERT_THAT(
+      mesh_->records().Begin({.id = id, .agent = "bob", .provisioned_at = {}, .state = RecordState::kBegun}),
+      IsOk());
+  const Finished finished = Provision(out);
+  ASSERT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_EQ(ObjectIn(finished.output).at("id"), id);
+  EXPECT_EQ(mesh_->records().Read(id)->state, RecordState::kLive);
+  EXPECT_THAT(ReadFile(out + ".begun", 100), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(CliTest, SettingASpaceUpAgainIsANoOp) {
   const Finished finished =
       Run({"space", "setup", "--space", "main", "--creds", mesh_->PathOf("creds/setup.creds")});
@@ -89,6 +119,7 @@ TEST_F(CliTest, MistakesAreToldWithWhatToDo) {
   EXPECT_EQ(foreign.exit_code, 1);
   EXPECT_THAT(foreign.output, HasSubstr("secret"));
   EXPECT_THAT(ReadFile(out, 10), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadFile(out + ".begun", 100), StatusIs(absl::StatusCode::kNotFound));
   const Finished wrong_creds =
       Run({"space", "setup", "--space", "main", "--creds", mesh_->PathOf("creds/observer.creds")});
   EXPECT_EQ(wrong_creds.exit_code, 1);
