@@ -200,7 +200,8 @@ absl::StatusOr<std::vector<ChannelSummary>> EndpointCore::ListChannels() {
   std::map<std::string, ChannelSummary> channels;
   for (const auto& [subject, count] : subjects) {
     const auto parsed = ParseSubjectOf(options_.space, subject);
-    if (!parsed.has_value()) continue;
+    // Whoever speaks raw NATS may publish on subjects that are no channel's.
+    if (!parsed.has_value() || !IsChannelName(parsed->rest)) continue;
     ChannelSummary& summary = channels[parsed->rest];
     summary.channel = parsed->rest;
     summary.messages += count;
@@ -224,7 +225,7 @@ absl::StatusOr<std::vector<ChannelMembers>> EndpointCore::ListMembers(
   if (channel.has_value()) ids[*channel];
   for (const ConsumerInfo& consumer : consumers) {
     const std::string_view name = consumer.name;
-    if (!name.starts_with("chat_")) continue;
+    if (!name.starts_with("chat_") || !IsSafeToken(name.substr(5))) continue;
     for (const std::string& filter : consumer.config.Filters()) {
       const auto pattern = ChannelOfFilter(options_.space, filter);
       if (!pattern.has_value() || (channel.has_value() && !PatternCovers(*pattern, *channel))) continue;

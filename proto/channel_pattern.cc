@@ -166,6 +166,8 @@ absl::StatusOr<std::vector<std::string>> ChatFilterSubjects(std::string_view spa
   return subjects;
 }
 
+bool IsChannelName(std::string_view text) { return ValidateChannel(text).ok() && IsConcreteChannel(text); }
+
 std::optional<std::string> ChannelOfFilter(std::string_view space, std::string_view filter_subject) {
   std::optional<ParsedSubject> parsed = ParseSubjectOf(space, filter_subject);
   if (!parsed || parsed->kind != SubjectKind::kChat || parsed->sender != "*") return std::nullopt;

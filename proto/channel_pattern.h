@@ -33,6 +33,10 @@ absl::Status ValidateChannel(std::string_view channel);
 // False if some segment is a wildcard.
 bool IsConcreteChannel(std::string_view channel);
 
+// Whether `text` names one channel: strict, and no pattern. What is listed, shown or kept as a channel that
+// somebody else has written must be one.
+bool IsChannelName(std::string_view text);
+
 // True only if every concrete subject that `narrow` matches is matched by `wide`.
 bool PatternCovers(std::string_view wide, std::string_view narrow);
 

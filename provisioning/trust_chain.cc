@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/text/printable.h"
+#include "policy/limits.h"
 #include "proto/identity/jwt.h"
 #include "proto/token.h"
 #include "provisioning/api_mappings.h"
@@ -16,20 +17,19 @@
 namespace meshwarden {
 namespace {
 
-constexpr std::size_t kMaxSpaceBytes = 128;
 constexpr int kUnlimited = -1;
 // Servers from 2.15 on allow 1,000 consumers a stream unless the account names a number; "unlimited" does not
 // count as one.
 constexpr int kMaxConsumers = 1'000'000;
 
+// As a policy and the daemon's configuration must have it: a name that only they refuse would be found out
+// when everything else is there.
 absl::Status CheckSpace(std::string_view space) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (TrimWhiteSpace(space).empty() || space.size() > kMaxSpaceBytes ||
-      std::any_of(space.begin(), space.end(), is_control)) {
-    return absl::InvalidArgumentError(
-        fmt::format("a space's name has 1 to {} bytes and no control characters", kMaxSpaceBytes));
-  }
-  return absl::OkStatus();
+  if (IsSafeToken(space) && space.size() <= kMaxNameBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("{} can't be a space's name: that has 1 to {} letters, digits, '_' and '-', since it "
+                  "becomes part of subjects",
+                  Quoted(space), kMaxNameBytes));
 }
 
 // Every limit of an account open, but for JetStream storage as given.

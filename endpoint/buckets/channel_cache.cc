@@ -1,8 +1,12 @@
 #include "endpoint/buckets/channel_cache.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/status.h"
+#include "base/text/printable.h"
+#include "proto/channel_pattern.h"
 #include "proto/names.h"
 
 namespace meshwarden {
@@ -15,6 +19,10 @@ absl::Status ChannelCache::Apply(const BucketEntry& entry) {
     MutexLock lock(mutex_);
     defaults_ = *std::move(defaults);
     return absl::OkStatus();
+  }
+  if (!IsChannelName(entry.key)) {
+    return absl::InvalidArgumentError(
+        fmt::format("the channel registry has a record of {}, which is no channel", Quoted(entry.key)));
   }
   absl::StatusOr<ChannelConfig> config = ChannelConfig{};
   if (!entry.deleted) config = DecodeStoredChannelConfig(entry.payload);

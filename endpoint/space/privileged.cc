@@ -13,6 +13,7 @@
 #include "endpoint/nats/blocking.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
+#include "proto/subject.h"
 #include "proto/token.h"
 
 namespace meshwarden {
@@ -121,7 +122,7 @@ absl::Status CheckConcrete(std::string_view channel) {
   MW_RETURN_IF_ERROR(ValidateChannel(channel));
   if (IsConcreteChannel(channel)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      fmt::format("\"{}\" is a pattern: the registry has records of channels only", channel));
+      fmt::format("\"{}\" is a pattern, and this is done to one channel only", channel));
 }
 
 // What goes into a subject and into a durable's name must be the same in both, and no wildcard: "*" would
@@ -215,9 +216,9 @@ absl::StatusOr<std::uint64_t> Privileged::ClearHistory() {
 }
 
 absl::StatusOr<std::uint64_t> Privileged::ClearChannel(std::string_view channel) {
-  const std::vector<std::string> channels = {std::string(channel)};
-  MW_ASSIGN_OR_RETURN(const std::vector<std::string> filters, ChatFilterSubjects(space_, channels));
-  return api_.PurgeStream(ChatStream(space_), filters.front());
+  MW_RETURN_IF_ERROR(CheckConcrete(channel));
+  MW_ASSIGN_OR_RETURN(const std::string subject, ChatSubject(space_, "*", channel));
+  return api_.PurgeStream(ChatStream(space_), subject);
 }
 
 absl::Status Privileged::SetChannelConfig(std::string_view channel, const ChannelConfig& config) {

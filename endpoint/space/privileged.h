@@ -62,8 +62,8 @@ class Privileged {
   void ParkChatAsync(std::string_view id, std::function<void(absl::Status)> done);
   absl::Status SetChatFilterFor(std::string_view id, std::span<const std::string> channels);
 
-  // Deletes the stored messages of all channels, or of one (or of all that a pattern matches), and returns
-  // how many there were. InvalidArgument for a channel that is not strict.
+  // Deletes the stored messages of all channels, or of one, and returns how many there were. InvalidArgument
+  // for a channel that is not strict, or a pattern: a name that was read somewhere must not clear others.
   absl::StatusOr<std::uint64_t> ClearHistory();
   absl::StatusOr<std::uint64_t> ClearChannel(std::string_view channel);
 

@@ -1,13 +1,34 @@
 #include "manager/service/chat_filters.h"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <optional>
 #include <utility>
 
+#include "base/text/printable.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 
 namespace meshwarden {
+
+namespace {
+
+absl::StatusOr<std::vector<std::string>> ChannelsOf(const std::string& space,
+                                                    const std::vector<std::string>& filters) {
+  if (filters.empty()) return absl::DataLossError("it has no filter, and so reads every message");
+  std::vector<std::string> channels;
+  for (const std::string& filter : filters) {
+    std::optional<std::string> channel = ChannelOfFilter(space, filter);
+    if (!channel.has_value()) {
+      return absl::DataLossError(fmt::format("its filter {} is none of this space's chat", Quoted(filter)));
+    }
+    channels.push_back(*std::move(channel));
+  }
+  return channels;
+}
+
+}  // namespace
 
 BrokerChatFilters::BrokerChatFilters(std::span<JetStreamApi* const> apis, std::string space)
     : space_(std::move(space)) {
@@ -43,13 +64,7 @@ void BrokerChatFilters::Read(const std::string& id,
           done(info.status());
           return;
         }
-        std::vector<std::string> channels;
-        for (const std::string& filter : info->config.Filters()) {
-          if (std::optional<std::string> channel = ChannelOfFilter(space, filter)) {
-            channels.push_back(*std::move(channel));
-          }
-        }
-        done(std::move(channels));
+        done(ChannelsOf(space, info->config.Filters()));
       });
 }
 

@@ -23,7 +23,8 @@ class ChatFilters {
   virtual void Move(const std::string& id, std::span<const std::string> channels,
                     std::function<void(absl::Status)> done) = 0;
 
-  // The channels that the durable of `id` reads now. NotFound if there is no such durable.
+  // The channels that the durable of `id` reads now. NotFound if there is no such durable. DataLoss if it
+  // reads something that channels can't tell: a filter of another shape, or everything.
   virtual void Read(const std::string& id,
                     std::function<void(absl::StatusOr<std::vector<std::string>>)> done) = 0;
 };

@@ -217,6 +217,13 @@ void SelfService::ChannelsRead(const CallPtr& call, const AgentPolicy& agent,
     call->Succeed(std::move(data));
   } else if (absl::IsNotFound(channels.status())) {
     call->Succeed(std::move(data));  // an agent without a durable reads nothing
+  } else if (absl::IsDataLoss(channels.status())) {
+    const std::string problem = MessageOf(channels.status());
+    parts_.log.Write(LogLevel::kError, "what an agent reads cannot be told",
+                     {{"id", call->sender()}, {"error", problem}});
+    data["channels"] = nullptr;
+    data["note"] = fmt::format("what the chat durable reads cannot be told: {}", problem);
+    call->Succeed(std::move(data));
   } else if (absl::IsResourceExhausted(channels.status())) {
     call->Fail(Outcome::kFailed, "busy", TooManyText(call->op()));
   } else if (IsBrokerAway(channels.status())) {

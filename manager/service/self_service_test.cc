@@ -343,6 +343,15 @@ TEST_F(SelfServiceTest, WhoAmIWithoutADurableShowsNoChannels) {
   EXPECT_FALSE(answer.data.contains("channels"));
 }
 
+TEST_F(SelfServiceTest, WhoAmIDoesNotGuessWhatAFilterMeans) {
+  filters_.readable = absl::DataLossError("its filter \"cotal.>\" is none of this space's chat");
+  const ControlReply answer = Ask("whoami", Json::object());
+  EXPECT_TRUE(answer.ok);
+  EXPECT_EQ(answer.data.at("channels"), nullptr);
+  EXPECT_THAT(answer.data.at("note").get<std::string>(), HasSubstr("cotal.>"));
+  EXPECT_THAT(log_text_.str(), HasSubstr("what an agent reads cannot be told"));
+}
+
 TEST_F(SelfServiceTest, WhoAmIDoesNotGuessWhenTheBrokerIsAway) {
   filters_.readable = absl::UnavailableError("away");
   EXPECT_EQ(Ask("whoami", Json::object()).code, "unavailable");

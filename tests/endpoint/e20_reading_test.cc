@@ -104,6 +104,19 @@ TEST_P(ReadingTest, E20_ChannelsAreThoseWithMessagesAndThoseInTheRegistry) {
   EXPECT_EQ(channels[2].config, ChannelConfig{});
 }
 
+TEST_P(ReadingTest, T33_WhatIsNoChannelIsNotListedAsOne) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto first, space_->Enter("ada"));
+  ASSERT_THAT(space_->Post("general", "1", "ONE"), IsOk());
+  for (const std::string name : {">", "*", "team.*", "a/b", "ops\xE2\x80\xAE"}) {
+    ASSERT_THAT(space_->Store("cotal.main.chat.ONE." + name, "x"), IsOk()) << name;
+    ASSERT_THAT(space_->Store("$KV.cotal_channels_main." + name, "{}"), IsOk()) << name;
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter("bob"));
+  MW_ASSERT_OK_AND_ASSIGN(const std::vector<ChannelSummary> channels, bob->endpoint->ListChannels());
+  ASSERT_EQ(channels.size(), 1u);
+  EXPECT_EQ(channels[0].channel, "general");
+}
+
 TEST_P(ReadingTest, E20_MembersAreThoseWhoseFilterReadsTheChannel) {
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("ada"));
   if (space_->mode() == Mode::kAuth) {
