@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -12,6 +15,7 @@
 #include "base/json.h"
 #include "base/secret_token.h"
 #include "base/status.h"
+#include "base/text/printable.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -54,6 +58,44 @@ std::optional<SubjectRules> RulesAt(const Json& nats, const char* key) {
     return std::nullopt;
   }
   return rules;
+}
+
+std::int64_t IntegerAt(const Json& object, const char* key, std::int64_t otherwise) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
+}
+
+std::optional<Responses> ResponsesAt(const Json& nats) {
+  const auto found = nats.find("resp");
+  if (found == nats.end() || !found->is_object()) return std::nullopt;
+  return Responses{.max = IntegerAt(*found, "max", 0),
+                   .ttl = std::chrono::nanoseconds(IntegerAt(*found, "ttl", 0))};
+}
+
+bool IsSet(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && *found == true;
+}
+
+std::vector<std::string> TimesAt(const Json& nats) {
+  std::vector<std::string> times;
+  const auto found = nats.find("times");
+  if (found == nats.end() || !found->is_array()) return times;
+  for (const Json& range : *found) {
+    if (range.is_object()) {
+      times.push_back(fmt::format("{} to {}", StringAt(range, "start"), StringAt(range, "end")));
+    }
+  }
+  return times;
+}
+
+std::map<std::string, std::int64_t> LimitsAt(const Json& nats) {
+  std::map<std::string, std::int64_t> limits;
+  for (const char* name : {"subs", "data", "payload"}) {
+    const std::int64_t limit = IntegerAt(nats, name, -1);
+    if (limit >= 0) limits.emplace(name, limit);
+  }
+  return limits;
 }
 
 // The space in "cotal.<space>.…" and in "….CHAT_<space>…", the two forms in which profiles name it.
@@ -166,6 +208,75 @@ absl::Status CheckRights(const std::optional<SubjectRules>& have, const std::opt
   return absl::OkStatus();
 }
 
+// A permission to subscribe may name a queue group after a space; without one it holds for every group.
+struct Grant {
+  explicit Grant(const std::string& text)
+      : subject(text.substr(0, text.find(' '))),
+        group(text.find(' ') == std::string::npos ? std::string() : text.substr(text.find(' ') + 1)) {}
+
+  bool Covers(const Grant& other) const {
+    return (group.empty() || group == other.group) && PatternCovers(subject, other.subject);
+  }
+
+  std::string subject;
+  std::string group;
+};
+
+bool CoveredByAny(const std::vector<std::string>& wide, const std::string& narrow) {
+  const Grant grant(narrow);
+  return std::any_of(wide.begin(), wide.end(),
+                     [&grant](const std::string& pattern) { return Grant(pattern).Covers(grant); });
+}
+
+// What `have` lets through beyond `need`.
+absl::Status CheckNoMore(const std::optional<SubjectRules>& have, const std::optional<SubjectRules>& need,
+                         std::string_view verb) {
+  if (!need.has_value()) return absl::OkStatus();
+  const auto too_much = [verb](std::string_view what) {
+    return absl::FailedPreconditionError(fmt::format("it may {} {}", verb, what));
+  };
+  if (!have.has_value() || have->allow.empty() != need->allow.empty()) return too_much("anything");
+  for (const std::string& subject : have->allow) {
+    if (!CoveredByAny(need->allow, subject)) return too_much(Quoted(MaskSecretTokens(subject)));
+  }
+  for (const std::string& subject : need->deny) {
+    if (!CoveredByAny(have->deny, subject)) return too_much(Quoted(MaskSecretTokens(subject)));
+  }
+  return absl::OkStatus();
+}
+
+// What no credential of a program of ours has, whatever its rights are.
+absl::Status CheckKind(const CredentialView& credential) {
+  if (credential.bearer) {
+    return absl::FailedPreconditionError("it is a bearer token, good for whoever has read it");
+  }
+  if (credential.responses.has_value()) {
+    return absl::FailedPreconditionError(
+        "it may answer wherever a request says (allow_responses), past its own denials");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckValidity(const CredentialView& credential, SystemTime now) {
+  if (credential.expires.has_value() && *credential.expires <= now) {
+    return absl::FailedPreconditionError("it has expired; mint a new one with meshwarden creds mint");
+  }
+  if (credential.not_before.has_value() && *credential.not_before > now) {
+    return absl::FailedPreconditionError(
+        "it is not valid yet (nbf); is this machine's clock right? Else mint one with meshwarden creds mint");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNeed(const CredentialView& credential, const Permissions& need) {
+  MW_RETURN_IF_ERROR(CheckRights(credential.permissions.publish, need.publish, "publish to"));
+  MW_RETURN_IF_ERROR(CheckRights(credential.permissions.subscribe, need.subscribe, "subscribe to"));
+  MW_RETURN_IF_ERROR(CheckKind(credential));
+  MW_RETURN_IF_ERROR(
+      Annotate(CheckNoMore(credential.permissions.publish, need.publish, "publish to"), "too much"));
+  return Annotate(CheckNoMore(credential.permissions.subscribe, need.subscribe, "subscribe to"), "too much");
+}
+
 }  // namespace
 
 bool IsUnrestricted(const CredentialView& credential) {
@@ -184,7 +295,14 @@ absl::StatusOr<CredentialView> ViewCredential(const DecodedJwt& jwt) {
                       .issuer = jwt.issuer,
                       .issued_at = jwt.issued_at,
                       .expires = jwt.claims.expires,
+                      .not_before = jwt.claims.not_before,
                       .permissions = {.publish = RulesAt(nats, "pub"), .subscribe = RulesAt(nats, "sub")},
+                      .responses = ResponsesAt(nats),
+                      .bearer = IsSet(nats, "bearer_token"),
+                      .sources = StringsAt(nats, "src"),
+                      .connection_types = StringsAt(nats, "allowed_connection_types"),
+                      .times = TimesAt(nats),
+                      .limits = LimitsAt(nats),
                       .space = std::nullopt,
                       .profile = std::nullopt,
                       .secrets = {}};
@@ -199,21 +317,14 @@ absl::StatusOr<CredentialView> ViewCredential(const DecodedJwt& jwt) {
 
 absl::Status CheckCredential(const CredentialView& credential, Profile profile, std::string_view space,
                              SystemTime now) {
-  if (credential.expires.has_value() && *credential.expires <= now) {
-    return absl::FailedPreconditionError("it has expired; mint a new one with meshwarden creds mint");
-  }
+  MW_RETURN_IF_ERROR(CheckValidity(credential, now));
   ProfileOptions options;
   options.space = space;
   options.id = credential.id;
   options.secrets = credential.secrets;
   MW_ASSIGN_OR_RETURN(const Permissions need, PermissionsOf(profile, options));
-  absl::Status rights = CheckRights(credential.permissions.publish, need.publish, "publish to");
-  if (rights.ok()) {
-    rights = CheckRights(credential.permissions.subscribe, need.subscribe, "subscribe to");
-  }
-  if (rights.ok()) {
-    return rights;
-  }
+  const absl::Status rights = CheckNeed(credential, need);
+  if (rights.ok()) return rights;
   return absl::FailedPreconditionError(
       fmt::format("{}, so it is no credential of profile {} for space {}{}; name the right file, or mint one "
                   "with meshwarden creds mint --profile {}",

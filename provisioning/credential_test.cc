@@ -96,7 +96,74 @@ TEST_F(CredentialTest, AnAccountsJwtIsNoCredential) {
 TEST_F(CredentialTest, ACredentialOfTheProfileIsGood) {
   EXPECT_THAT(CheckCredential(Mint(Profile::kResponder), Profile::kResponder, "main", kNow), IsOk());
   EXPECT_THAT(CheckCredential(Mint(Profile::kMover), Profile::kMover, "main", kNow), IsOk());
-  EXPECT_THAT(CheckCredential(Mint(Profile::kUnrestricted), Profile::kMover, "main", kNow), IsOk());
+}
+
+TEST_F(CredentialTest, TooMuchIsRefusedAsWellAsTooLittle) {
+  const auto refused = [](const char* what) {
+    return StatusIs(absl::StatusCode::kFailedPrecondition,
+                    AllOf(HasSubstr(what), HasSubstr("too much"), HasSubstr("creds mint --profile")));
+  };
+  for (const Profile profile : {Profile::kResponder, Profile::kMover, Profile::kWatcher}) {
+    EXPECT_THAT(CheckCredential(Mint(Profile::kUnrestricted), profile, "main", kNow), refused("anything"));
+    const CredentialView right = Mint(profile);
+    CredentialView view = right;
+    view.permissions.subscribe->allow.push_back("cotal.main.chat.>");
+    EXPECT_THAT(CheckCredential(view, profile, "main", kNow), refused("subscribe to \"cotal.main.chat.>\""));
+    view = right;
+    view.permissions.publish->allow.push_back("$JS.API.>");
+    EXPECT_THAT(CheckCredential(view, profile, "main", kNow), refused("publish to"));
+    view = right;
+    view.permissions.publish.reset();
+    EXPECT_THAT(CheckCredential(view, profile, "main", kNow), refused("publish to anything"));
+  }
+  // What keeps replies from reaching the API, and others' requests from being seen.
+  CredentialView responder = Mint(Profile::kResponder);
+  responder.permissions.publish->deny.erase(responder.permissions.publish->deny.begin() + 1);
+  EXPECT_THAT(CheckCredential(responder, Profile::kResponder, "main", kNow), refused("\"$JS.>\""));
+  responder = Mint(Profile::kResponder);
+  responder.permissions.subscribe->allow.push_back("cotal.main.ctl.self.*");
+  EXPECT_THAT(CheckCredential(responder, Profile::kResponder, "main", kNow), refused("ctl.self.*"));
+  // What is allowed twice, or denied beyond what must be, is no more.
+  responder = Mint(Profile::kResponder);
+  responder.permissions.publish->allow.push_back("_INBOX_x.y");
+  responder.permissions.publish->deny.push_back("other.>");
+  EXPECT_THAT(CheckCredential(responder, Profile::kResponder, "main", kNow), IsOk());
+}
+
+TEST_F(CredentialTest, WhatNoProgramOfOursHasIsRefused) {
+  const CredentialView right = Mint(Profile::kResponder);
+  CredentialView view = right;
+  view.bearer = true;
+  EXPECT_THAT(CheckCredential(view, Profile::kResponder, "main", kNow),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("bearer")));
+  view = right;
+  view.responses = Responses{.max = 1, .ttl = {}};
+  EXPECT_THAT(CheckCredential(view, Profile::kResponder, "main", kNow),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("allow_responses")));
+  view = right;
+  view.not_before = kNow + std::chrono::seconds(1);
+  EXPECT_THAT(CheckCredential(view, Profile::kResponder, "main", kNow),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not valid yet")));
+  EXPECT_THAT(CheckCredential(view, Profile::kResponder, "main", kNow + hours(1)), IsOk());
+}
+
+TEST_F(CredentialTest, AllThatAJwtSaysIsRead) {
+  DecodedJwt jwt;
+  jwt.claims.subject = "UX";
+  jwt.claims.not_before = kNow;
+  jwt.claims.nats = Json::parse(R"({"type":"user","resp":{"max":2,"ttl":1000000000},"bearer_token":true,
+      "src":["10.0.0.0/8"],"times":[{"start":"08:00:00","end":"18:00:00"}],"subs":10,"data":-1,
+      "payload":1024,"allowed_connection_types":["WEBSOCKET"]})");
+  const CredentialView view = ViewCredential(jwt).value();
+  EXPECT_EQ(view.not_before, kNow);
+  EXPECT_EQ(view.responses->max, 2);
+  EXPECT_EQ(view.responses->ttl, std::chrono::seconds(1));
+  EXPECT_TRUE(view.bearer);
+  EXPECT_THAT(view.sources, ::testing::ElementsAre("10.0.0.0/8"));
+  EXPECT_THAT(view.times, ::testing::ElementsAre("08:00:00 to 18:00:00"));
+  EXPECT_THAT(view.connection_types, ::testing::ElementsAre("WEBSOCKET"));
+  EXPECT_THAT(view.limits,
+              ::testing::ElementsAre(::testing::Pair("payload", 1024), ::testing::Pair("subs", 10)));
 }
 
 TEST_F(CredentialTest, SwappedFilesAreNoticed) {

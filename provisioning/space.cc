@@ -117,8 +117,7 @@ absl::Status InitSpace(const SpaceInitOptions& options, const Clock& clock) {
   SpaceInitOptions resolved = options;
   if (resolved.server.store_dir.empty()) resolved.server.store_dir = options.directory + "/jetstream";
   // The server resolves paths from where it is started.
-  std::error_code error;
-  resolved.server.store_dir = fs::absolute(resolved.server.store_dir, error).string();
+  MW_ASSIGN_OR_RETURN(resolved.server.store_dir, AbsolutePath(resolved.server.store_dir));
   MW_RETURN_IF_ERROR(CheckServerConfig(resolved.server));
   MW_ASSIGN_OR_RETURN(const std::vector<PlannedFile> files, PlanFiles(resolved, clock));
   MW_RETURN_IF_ERROR(CheckNothingExists(options.directory, files));

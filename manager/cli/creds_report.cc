@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -61,6 +62,47 @@ std::string ExpiryLine(const CredentialView& credential, SystemTime now) {
   return FormatTime(*credential.expires) + (HasExpired(credential, now) ? ", so it has EXPIRED" : "");
 }
 
+std::string Listed(const std::vector<std::string>& texts) {
+  std::string listed;
+  for (const std::string& text : texts)
+    listed += fmt::format("{}{}", listed.empty() ? "" : ", ", Shown(text));
+  return listed;
+}
+
+std::string ResponsesText(const Responses& responses) {
+  const std::string times =
+      responses.max > 0 ? fmt::format("at most {} times", responses.max) : "any number of times";
+  const double seconds = std::chrono::duration<double>(responses.ttl).count();
+  const std::string within = responses.ttl.count() > 0 ? fmt::format(" within {:g} s", seconds) : "";
+  return fmt::format("each message, {}{}, wherever its sender says and past what it may not publish", times,
+                     within);
+}
+
+// What few credentials have; a line for each that this one has.
+std::string UnusualLines(const CredentialView& credential, SystemTime now) {
+  std::string text;
+  if (credential.not_before.has_value()) {
+    text += fmt::format("valid from {}{}\n", FormatTime(*credential.not_before),
+                        *credential.not_before > now ? ", so it is NOT VALID YET" : "");
+  }
+  if (credential.bearer) text += "key        NOT ASKED FOR: a bearer token, good for whoever has read it\n";
+  if (!credential.sources.empty()) text += fmt::format("good from  {}\n", Listed(credential.sources));
+  if (!credential.times.empty()) text += fmt::format("good at    {}\n", Listed(credential.times));
+  if (!credential.connection_types.empty()) {
+    text += fmt::format("connects   by {}\n", Listed(credential.connection_types));
+  }
+  for (const auto& [name, limit] : credential.limits) {
+    const std::string_view unit = name == "subs"   ? "subscriptions"
+                                  : name == "data" ? "bytes in all"
+                                                   : "bytes a message";
+    text += fmt::format("limited to {} {}\n", limit, unit);
+  }
+  if (credential.responses.has_value()) {
+    text += fmt::format("may answer {}\n", ResponsesText(*credential.responses));
+  }
+  return text;
+}
+
 std::string RulesText(std::string_view verb, const std::optional<SubjectRules>& rules) {
   if (!rules.has_value()) {
     return fmt::format("may {} anything in its account\n", verb);
@@ -101,11 +143,11 @@ std::string FormatTime(SystemTime time) {
 std::string DescribeCredential(const CredentialView& credential, SystemTime now) {
   return fmt::format(
       "identity   {}\nname       {}\nprofile    {}\nspace      {}\naccount    {}\nissued by  {}\n"
-      "issued     {}\nexpires    {}\n{}{}",
+      "issued     {}\nexpires    {}\n{}{}{}",
       Shown(credential.id), Shown(credential.name), ProfileLine(credential),
       credential.space.value_or("not told by its permissions"), Shown(credential.account),
       Shown(credential.issuer), FormatTime(credential.issued_at), ExpiryLine(credential, now),
-      RulesText("publish", credential.permissions.publish),
+      UnusualLines(credential, now), RulesText("publish", credential.permissions.publish),
       RulesText("subscribe", credential.permissions.subscribe));
 }
 
@@ -118,6 +160,17 @@ Json CredentialToJson(const CredentialView& credential, SystemTime now) {
   json["issued"] = FormatTime(credential.issued_at);
   json["expires"] = credential.expires.has_value() ? Json(FormatTime(*credential.expires)) : Json(nullptr);
   json["expired"] = HasExpired(credential, now);
+  json["notBefore"] =
+      credential.not_before.has_value() ? Json(FormatTime(*credential.not_before)) : Json(nullptr);
+  json["bearer"] = credential.bearer;
+  json["sources"] = credential.sources;
+  json["times"] = credential.times;
+  json["connectionTypes"] = credential.connection_types;
+  json["limits"] = credential.limits;
+  json["responses"] =
+      credential.responses.has_value()
+          ? Json{{"max", credential.responses->max}, {"ttlNanoseconds", credential.responses->ttl.count()}}
+          : Json(nullptr);
   json["publish"] = RulesJson(credential.permissions.publish);
   json["subscribe"] = RulesJson(credential.permissions.subscribe);
   return json;

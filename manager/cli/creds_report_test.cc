@@ -50,6 +50,34 @@ TEST(CredsReport, ForeignTextCannotSteerTheTerminal) {
   EXPECT_THAT(DescribeCredential(view, kIssued), HasSubstr("name       x\\u001b[2J\\nprofile"));
 }
 
+TEST(CredsReport, WhatFewCredentialsHaveIsTold) {
+  const std::string usual = DescribeCredential(SomeCredential(), kIssued);
+  CredentialView view = SomeCredential();
+  view.not_before = kIssued + std::chrono::hours(1);
+  view.bearer = true;
+  view.responses = Responses{.max = 1, .ttl = std::chrono::milliseconds(1500)};
+  view.sources = {"10.0.0.0/8", "x\x1b"};
+  view.times = {"08:00:00 to 18:00:00"};
+  view.connection_types = {"WEBSOCKET"};
+  view.limits = {{"subs", 10}, {"payload", 1024}};
+  const std::string words = DescribeCredential(view, kIssued);
+  for (const char* line :
+       {"valid from 2027-01-15T09:00:00Z, so it is NOT VALID YET\n",
+        "key        NOT ASKED FOR: a bearer token",
+        "may answer each message, at most 1 times within 1.5 s, wherever its sender says",
+        "good from  10.0.0.0/8, x\\u001b\n", "good at    08:00:00 to 18:00:00\n", "connects   by WEBSOCKET\n",
+        "limited to 1024 bytes a message\n", "limited to 10 subscriptions\n"}) {
+    EXPECT_THAT(words, HasSubstr(line));
+    EXPECT_THAT(usual, Not(HasSubstr(line)));
+  }
+  EXPECT_THAT(DescribeCredential(view, *view.not_before), Not(HasSubstr("NOT VALID YET")));
+  const Json json = CredentialToJson(view, kIssued);
+  EXPECT_EQ(json["bearer"], true);
+  EXPECT_EQ(json["notBefore"], "2027-01-15T09:00:00Z");
+  EXPECT_EQ(json["responses"]["max"], 1);
+  EXPECT_EQ(json["limits"]["subs"], 10);
+}
+
 TEST(CredsReport, JsonHasTheSame) {
   const Json json = CredentialToJson(SomeCredential(), kIssued);
   EXPECT_EQ(json["id"], "UALICE");

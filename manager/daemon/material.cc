@@ -42,7 +42,8 @@ class Loading {
       Note(Annotate(fits, fmt::format("{}: {}", key, path)));
       return {};
     }
-    WarnAbout(*view, path, profile);
+    CompareAccount(view->account, path);
+    WarnAbout(*view, path);
     return {.creds = std::make_shared<const Creds>(*std::move(creds)), .secrets = view->secrets};
   }
 
@@ -72,6 +73,8 @@ class Loading {
       Note(absl::InvalidArgumentError(
           fmt::format("{}: the issuer is of space \"{}\", the configuration of \"{}\"", config_.issuer,
                       issuer->space(), config_.space)));
+    } else {
+      CompareAccount(issuer->account().text(), config_.issuer);
     }
     WarnIfOpen(config_.issuer);
   }
@@ -86,19 +89,25 @@ class Loading {
     }
   }
 
+  // All that a manager holds is of one account: else its halves would work in two places.
+  void CompareAccount(const std::string& account, const std::string& path) {
+    if (account_.empty()) {
+      account_ = account;
+      account_of_ = path;
+    } else if (account != account_) {
+      Note(
+          absl::InvalidArgumentError(fmt::format("{} is of account {}, and {} of {}; name files of one space",
+                                                 path, account, account_of_, account_)));
+    }
+  }
+
   void Note(const absl::Status& status) { problems.push_back(MessageOf(status)); }
 
   std::vector<std::string> problems;
   std::vector<std::string> warnings;
 
  private:
-  void WarnAbout(const CredentialView& view, const std::string& path, Profile profile) {
-    if (IsUnrestricted(view)) {
-      warnings.push_back(
-          fmt::format("{} may do anything in the space; mint one with meshwarden creds mint "
-                      "--profile {}",
-                      path, NameOf(profile)));
-    }
+  void WarnAbout(const CredentialView& view, const std::string& path) {
     if (view.expires.has_value() && *view.expires - now_ < kExpiresSoon) {
       warnings.push_back(fmt::format("{} expires within a day; mint a new one in time", path));
     }
@@ -113,6 +122,8 @@ class Loading {
 
   const Config& config_;
   const SystemTime now_;
+  std::string account_;     // of what was loaded first
+  std::string account_of_;  // and which that was
 };
 
 }  // namespace

@@ -85,6 +85,19 @@ TEST_F(MaterialTest, AWatcherIsOptionalAndChecked) {
                                AllOf(HasSubstr("watcher_credentials"), HasSubstr("profile watcher"))));
 }
 
+TEST_F(MaterialTest, MaterialOfTwoAccountsIsRefused) {
+  const std::string other = directory_ + "/other";
+  ASSERT_TRUE(InitSpace({.space = "main", .directory = other, .server = {}}, Clock::System()).ok());
+  config_.mover_credentials = other + "/creds/mover.creds";
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument,
+                               AllOf(HasSubstr("other/creds/mover.creds is of account A"),
+                                     HasSubstr("manager.creds of A"))));
+  config_.mover_credentials = directory_ + "/creds/mover.creds";
+  config_.issuer = other + "/issuer.json";
+  EXPECT_THAT(Load(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("other/issuer.json is of account A")));
+}
+
 TEST_F(MaterialTest, AnIncompleteConfigurationIsNamedFirst) {
   config_.credentials.clear();
   EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lacks credentials")));

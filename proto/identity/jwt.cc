@@ -78,6 +78,7 @@ absl::Status CheckClaims(const JwtClaims& claims, NkeyKind issuer) {
 Json ToJson(const JwtClaims& claims, const std::string& issuer, std::int64_t issued_at) {
   Json json = Json::object();
   if (claims.expires) json["exp"] = ToSeconds(*claims.expires);
+  if (claims.not_before) json["nbf"] = ToSeconds(*claims.not_before);
   json["aud"] = "NATS";
   json["name"] = claims.name;
   json["sub"] = claims.subject;
@@ -172,6 +173,9 @@ absl::StatusOr<JwtClaims> ReadClaims(const Json& json) {
   if (json.contains("exp")) {
     MW_ASSIGN_OR_RETURN(claims.expires, ReadTime(json, "exp"));
   }
+  if (json.contains("nbf")) {
+    MW_ASSIGN_OR_RETURN(claims.not_before, ReadTime(json, "nbf"));
+  }
   return claims;
 }
 
@@ -181,6 +185,7 @@ absl::StatusOr<std::string> EncodeJwt(const JwtClaims& claims, const KeyPair& is
   MW_RETURN_IF_ERROR(CheckClaims(claims, issuer.public_key().kind()));
   MW_RETURN_IF_ERROR(CheckSeconds(ToSeconds(issued_at), "iat"));
   if (claims.expires) MW_RETURN_IF_ERROR(CheckSeconds(ToSeconds(*claims.expires), "exp"));
+  if (claims.not_before) MW_RETURN_IF_ERROR(CheckSeconds(ToSeconds(*claims.not_before), "nbf"));
   Json json = ToJson(claims, issuer.public_key().text(), ToSeconds(issued_at));
   json["jti"] = HashOf(DumpJson(json));
   std::string token = EncodeBase64Url(kHeader) + "." + EncodeBase64Url(DumpJson(json));

@@ -24,6 +24,7 @@ struct JwtClaims {
   std::string name;
   Json nats;  // the "nats" object, "type" and "version" included
   std::optional<SystemTime> expires;
+  std::optional<SystemTime> not_before = {};  // "nbf"; none that we mint has it
 };
 
 // Signs `claims` with `issuer`; `issued_at` becomes "iat". "jti" is the hash of the other claims, as the

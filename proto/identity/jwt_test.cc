@@ -172,7 +172,7 @@ TEST(JwtTest, TypeAndVersionMustBeKnown) {
 
 TEST(JwtTest, TimesMustBeWholeSecondsWithinReason) {
   const KeyPair account = NewKey(NkeyKind::kAccount);
-  for (const char* key : {"iat", "exp"}) {
+  for (const char* key : {"iat", "exp", "nbf"}) {
     EXPECT_THAT(DecodeSigned(account, kHeader, ClaimsWith(account, {{key, 7258118399}})), IsOk());
     for (const Json& value : {Json(0), Json(-1), Json(7258118400), Json(INT64_MAX), Json(UINT64_MAX),
                               Json(1.7e9), Json("1700000000"), Json(true)}) {
