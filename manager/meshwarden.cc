@@ -8,5 +8,6 @@
 
 int main(int argc, char** argv) {
   meshwarden::ForbidCoreDumps();
-  return meshwarden::RunCli(std::vector<std::string>(argv + 1, argv + argc), std::cout, std::cerr);
+  return meshwarden::RunCli(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), std::cout,
+                            std::cerr);
 }

@@ -90,4 +90,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace
 }  // namespace meshwarden
 
-int main(int argc, char** argv) { return meshwarden::Main(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  return meshwarden::Main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+}

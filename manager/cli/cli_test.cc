@@ -241,9 +241,30 @@ TEST_F(CliTest, CredsMintRefusesWhatTheProfileDoesNotHave) {
   EXPECT_EQ(mint({"--profile", "king"}), 1);
   EXPECT_EQ(mint({"--profile", "mover", "--ttl", "soon"}), 1);
   EXPECT_THAT(err_, HasSubstr("--ttl"));
+  for (const char* ttl : {"99999999999999999999d", "9223372036854775807d", "9223372036854775807s", "0s"}) {
+    EXPECT_EQ(mint({"--profile", "mover", "--ttl", ttl}), 1) << ttl;
+    EXPECT_THAT(err_, ::testing::AnyOf(HasSubstr("longer than"), HasSubstr("lifetime of 0 s"))) << ttl;
+  }
   EXPECT_EQ(mint({"--profile", "mover", "--space", "other"}), 1);
   EXPECT_EQ(mint({"--profile", "agent", "--allow-subscribe", "foo/bar"}), 1);
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/b.creds"));
+}
+
+// The test goes on in the folder that it began in.
+TEST_F(CliTest, AWorkingDirectoryThatIsGoneIsToldOf) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const std::string gone = directory_ + "/gone";
+  std::filesystem::create_directories(gone);
+  std::filesystem::current_path(gone);
+  std::filesystem::remove(gone);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"space", "init", "--space", "main", "--dir", "mesh"},
+        {"space", "harden", "--dir", "mesh"}}) {
+    EXPECT_EQ(Run(command), 1);
+    EXPECT_THAT(err_, HasSubstr("the working directory is gone"));
+  }
+  EXPECT_EQ(Run({"policy", "check", "policy.yaml"}), 1);
+  std::filesystem::current_path(before);
 }
 
 TEST_F(CliTest, PolicyCheckSaysFineOrWhatIsWrong) {

@@ -7,13 +7,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "endpoint/jetstream/jetstream_config.h"
@@ -46,7 +46,7 @@ absl::Status Init(SpaceInitOptions options, std::ostream& out) {
   for (std::string* path : {&options.directory, &options.server.store_dir, &options.server.tls_cert,
                             &options.server.tls_key, &options.server.tls_ca}) {
     if (!path->empty()) {
-      *path = std::filesystem::absolute(*path).lexically_normal().string();
+      MW_ASSIGN_OR_RETURN(*path, AbsolutePath(*path));
     }
   }
   MW_RETURN_IF_ERROR(InitSpace(options, Clock::System()));
@@ -223,8 +223,8 @@ void AddHarden(CLI::App& space, CommandLine& line) {
   harden->callback([options, &line] {
     line.deed = [options, &line] {
       using Token = HardenOptions::ApiToken;
-      return Harden({.directory = std::filesystem::absolute(options->directory).lexically_normal().string(),
-                     .token = options->rotate ? Token::kRotate : Token::kKeep},
+      MW_ASSIGN_OR_RETURN(const std::string directory, AbsolutePath(options->directory));
+      return Harden({.directory = directory, .token = options->rotate ? Token::kRotate : Token::kKeep},
                     line.out);
     };
   });
