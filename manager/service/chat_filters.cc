@@ -9,6 +9,7 @@
 #include "base/text/printable.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
+#include "proto/subject.h"
 
 namespace meshwarden {
 
@@ -19,6 +20,7 @@ absl::StatusOr<std::vector<std::string>> ChannelsOf(const std::string& space,
   if (filters.empty()) return absl::DataLossError("it has no filter, and so reads every message");
   std::vector<std::string> channels;
   for (const std::string& filter : filters) {
+    if (filter == ParkedChatSubject(space)) continue;  // reads nothing
     std::optional<std::string> channel = ChannelOfFilter(space, filter);
     if (!channel.has_value()) {
       return absl::DataLossError(fmt::format("its filter {} is none of this space's chat", Quoted(filter)));

@@ -72,6 +72,10 @@ TEST_F(ChatFiltersTest, WhatChannelsCannotTellIsNotLeftOut) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("chat.UB.ops")));
 }
 
+TEST_F(ChatFiltersTest, WhoWasParkedReadsNothing) {
+  EXPECT_THAT(ReadWith({"cotal.main.chat.=none.=none"}), IsOkAndHolds(ElementsAre()));
+}
+
 TEST_F(ChatFiltersTest, NoDurableIsNotFound) {
   EXPECT_THAT(Read("UNOBODY"), StatusIs(absl::StatusCode::kNotFound));
 }

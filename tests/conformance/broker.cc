@@ -105,11 +105,11 @@ CaseResults RunBrokerCases(const Json& vector, JetStreamApi& api, const std::str
     }
   }
   for (const auto& [name, wanted] : consumers.items()) {
-    const absl::StatusOr<ConsumerInfo> info = Provision(privileged, *space, name, wanted);
-    if (!info.ok()) {
-      results.Fail(fmt::format("{}: {}", name, MessageOf(info.status())));
+    const absl::StatusOr<UpheldDurable> durable = Provision(privileged, *space, name, wanted);
+    if (!durable.ok()) {
+      results.Fail(fmt::format("{}: {}", name, MessageOf(durable.status())));
     } else {
-      Compare(name, ToJson(info->info.config), wanted, exactly, results);
+      Compare(name, ToJson(durable->info.config), wanted, exactly, results);
     }
   }
   return results;

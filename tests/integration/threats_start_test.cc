@@ -109,6 +109,9 @@ TEST_F(StartThreats, T29_WhoMayReadNothingAnyMoreReadsNothing) {
   EXPECT_TRUE(MaySet(ada_, {"general"}));
   EXPECT_EQ(FiltersOf(ada_), FiltersFor({"general"}));
   EXPECT_FALSE(MaySet(bob_, {"general"}));
+  // Whoever is provisioned again, under a policy that has it, reads again what it read at birth.
+  ASSERT_THAT(mesh_->ProvisionId("bob", bob_.id), IsOk());
+  EXPECT_EQ(FiltersOf(bob_), FiltersFor({"general", "ops"}));
 }
 
 TEST_F(StartThreats, T29_ADurableWithoutARecordIsLeftAlone) {
