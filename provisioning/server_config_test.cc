@@ -38,6 +38,8 @@ TEST(ServerConfigTest, TextIsTheWholeConfiguration) {
             "host: \"127.0.0.1\"\n"
             "port: 4222\n"
             "max_control_line: 65536\n"
+            "ping_interval: \"2s\"\n"
+            "ping_max: 2\n"
             "jetstream {\n"
             "  store_dir: \"/var/lib/nats\"\n"
             "}\n"

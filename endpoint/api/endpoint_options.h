@@ -17,7 +17,7 @@ namespace meshwarden {
 
 struct EndpointOptions {
   std::string space = "main";
-  // "nats://host:port", tried in turn.
+  // "nats://host:port", tried in a random order.
   std::vector<std::string> servers = {"nats://127.0.0.1:4222"};
   // `card.name` is required. `card.id` empty: the creds' identity, else a random one. `card.role` makes this
   // endpoint a member of that role's queue.
@@ -43,7 +43,7 @@ struct EndpointOptions {
   std::chrono::milliseconds retry_wait{3000};  // between two attempts to get back after a loss
   std::chrono::milliseconds connect_timeout{5000};
   // A server that answers no ping for two of these is given up.
-  std::chrono::milliseconds ping_interval{5000};
+  std::chrono::milliseconds ping_interval{2000};
   // Of each request to the broker, and of a call that publishes.
   std::chrono::milliseconds request_timeout{5000};
   std::chrono::milliseconds publish_timeout{10'000};

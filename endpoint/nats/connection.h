@@ -106,6 +106,8 @@ class Connection {
   virtual bool connected() const = 0;
   // "2.10.27"; the last server connected to.
   virtual std::string server_version() const = 0;
+  // Whether that server belongs to a cluster, by its own account.
+  virtual bool in_cluster() const = 0;
   // The identity of the creds, or a random one on an open server; the inbox prefix is made of it.
   virtual const std::string& id() const = 0;
 

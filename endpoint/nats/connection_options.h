@@ -26,7 +26,8 @@ struct TlsOptions {
 };
 
 struct ConnectionOptions {
-  // "nats://host:port", tried in turn. Others that a cluster announces are not used: name all.
+  // "nats://host:port", tried in a random order, the one that was lost last. Others that a cluster announces
+  // are not used: name all.
   std::vector<std::string> servers;
   std::string name;                    // shown in the server's monitoring
   std::shared_ptr<const Creds> creds;  // null: an open server, or one of the next two
@@ -36,12 +37,13 @@ struct ConnectionOptions {
   // What the inbox prefix is made of: one token. Empty: the creds' identity, else a random one.
   std::string id = {};
   TlsOptions tls;
-  // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing.
+  // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing. Where there
+  // are several, each has 1.5 s first.
   std::chrono::milliseconds connect_timeout{5000};
   // After a loss, the wait between two attempts to get back, and between two rebuilds.
   std::chrono::milliseconds reconnect_wait{250};
   // A server that answers no ping for two of these is given up.
-  std::chrono::milliseconds ping_interval{5000};
+  std::chrono::milliseconds ping_interval{2000};
   // Most requests that may wait for an answer; more are refused with ResourceExhausted. Far below the 10,000
   // at which a server drops its queue of API requests.
   std::size_t max_requests_in_flight = 2048;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -23,9 +24,10 @@ inline constexpr std::chrono::milliseconds kTimeout = std::chrono::seconds(20);
 // One broker and one connection, which is impatient, and what the connection has told.
 class ConnectionRecoveryTest : public ::testing::Test {
  protected:
-  ConnectionOptions Options() {
+  ConnectionOptions Options() { return Options(broker_->url()); }
+  ConnectionOptions Options(const std::string& server) {
     ConnectionOptions options;
-    options.servers = {broker_->url()};
+    options.servers = {server};
     options.connect_timeout = std::chrono::milliseconds(500);
     options.reconnect_wait = std::chrono::milliseconds(20);
     options.ping_interval = std::chrono::milliseconds(200);

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +57,97 @@ TEST_F(ConnectionRecoveryTest, NextServerIsTried) {
   ConnectionOptions options = Options();
   options.servers = {"nats://127.0.0.1:1", broker_->url()};
   EXPECT_THAT(Connection::Open(options), IsOk());
+}
+
+// Two servers that know nothing of each other.
+class TwoServersTest : public ConnectionRecoveryTest {
+ protected:
+  void SetUp() override {
+    for (Side& side : sides_) {
+      MW_ASSERT_OK_AND_ASSIGN(side.broker, TestBroker::Start({}));
+      ConnectionOptions options;
+      options.servers = {side.broker->url()};
+      options.ping_interval = seconds(600);
+      MW_ASSERT_OK_AND_ASSIGN(side.listener, Connection::Open(std::move(options)));
+      MW_ASSERT_OK_AND_ASSIGN(side.subscription,
+                              side.listener->Subscribe("hello", "", [&side](const NatsMessage& message) {
+                                ++side.heard;
+                                (void)side.listener->Publish(message.reply, "");
+                              }));
+      ASSERT_THAT(side.listener->Flush(kTimeout), IsOk());
+    }
+  }
+  ConnectionOptions BothOf(milliseconds connect_timeout) {
+    ConnectionOptions options = Options(sides_[0].broker->url());
+    options.servers.push_back(sides_[1].broker->url());
+    options.connect_timeout = connect_timeout;
+    return options;
+  }
+  // The place of the server that `connection` is with.
+  std::size_t SideOf(Connection& connection) {
+    const int before = sides_[0].heard;
+    EXPECT_THAT(connection.Request("hello", "", kTimeout), IsOk());
+    return sides_[0].heard > before ? 0 : 1;
+  }
+
+  struct Side {
+    std::unique_ptr<TestBroker> broker;
+    std::unique_ptr<Connection> listener;
+    std::unique_ptr<Subscription> subscription;
+    std::atomic<int> heard{0};
+  };
+  std::array<Side, 2> sides_;
+};
+
+TEST_F(TwoServersTest, ClientsSpread) {
+  std::set<std::size_t> found;
+  for (int i = 0; i < 100 && found.size() < 2; ++i) {
+    MW_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(BothOf(kTimeout)));
+    found.insert(SideOf(*connection));
+  }
+  EXPECT_THAT(found, SizeIs(2));
+}
+
+TEST_F(TwoServersTest, AServerThatIsLostIsTriedLast) {
+  Connect(BothOf(kTimeout));
+  for (int i = 0; i < 8; ++i) {
+    const std::size_t before = SideOf(*connection_);
+    ASSERT_THAT(connection_->Reconnect(), IsOk());
+    EXPECT_NE(SideOf(*connection_), before);
+  }
+}
+
+TEST_F(TwoServersTest, AServerThatHangsIsReplacedByTheOther) {
+  Connect(BothOf(seconds(600)));
+  const std::size_t lost = SideOf(*connection_);
+  ASSERT_THAT(sides_[lost].broker->Stop(), IsOk());
+  ASSERT_THAT(states_.Await(3), ElementsAre(true, false, true));
+  EXPECT_NE(SideOf(*connection_), lost);
+  ASSERT_THAT(sides_[lost].broker->Continue(), IsOk());
+}
+
+TEST_F(TwoServersTest, AServerThatHangsHoldsNobodyUp) {
+  ASSERT_THAT(sides_[0].broker->Stop(), IsOk());
+  ConnectionOptions options = BothOf(seconds(600));
+  options.servers.push_back(sides_[0].broker->url());
+  const auto begin = steady_clock::now();
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(Connection::Open(options), IsOk());
+  EXPECT_LT(steady_clock::now() - begin, seconds(60));
+  ASSERT_THAT(sides_[0].broker->Continue(), IsOk());
+}
+
+TEST_F(TwoServersTest, OneThatIsSlowIsWaitedForIfThereIsNoOther) {
+  ASSERT_THAT(sides_[0].broker->Kill(), IsOk());
+  ASSERT_THAT(sides_[1].broker->Stop(), IsOk());
+  const ConnectionOptions options = BothOf(kTimeout);
+  absl::Status opened;
+  std::thread opener([&] { opened = Connection::Open(options).status(); });
+  // Behind the first look, which takes 1.5 s.
+  Collector<bool> never;
+  never.Await(1, milliseconds(1700));
+  EXPECT_THAT(sides_[1].broker->Continue(), IsOk());
+  opener.join();
+  EXPECT_THAT(opened, IsOk());
 }
 
 TEST_F(ConnectionRecoveryTest, LossEndsWaitingRequestsAtOnce) {
@@ -208,6 +302,7 @@ TEST_F(ConnectionRecoveryTest, LinkThatClosedBeforeItWasReadDoesNotCountAsUp) {
   MW_ASSERT_OK_AND_ASSIGN(const ServerUrl url, ParseServerUrl(broker_->url()));
   MW_ASSERT_OK_AND_ASSIGN(const auto link, Link::Connect({.connection = options,
                                                           .url = url,
+                                                          .timeout = options.connect_timeout,
                                                           .inbox_prefix = "_INBOX_test",
                                                           .on_error = &ConnectionEvents::OnError,
                                                           .on_error_closure = nullptr},

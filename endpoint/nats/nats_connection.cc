@@ -249,7 +249,12 @@ bool NatsConnection::connected() const {
 
 std::string NatsConnection::server_version() const {
   MutexLock lock(mutex_);
-  return server_version_;
+  return greeting_.version;
+}
+
+bool NatsConnection::in_cluster() const {
+  MutexLock lock(mutex_);
+  return greeting_.in_cluster;
 }
 
 absl::Status NatsConnection::Drain(std::chrono::milliseconds timeout) {

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -52,6 +54,7 @@ class NatsConnection final : public Connection {
   void ReconnectSoon() override;
   bool connected() const override;
   std::string server_version() const override;
+  bool in_cluster() const override;
   const std::string& id() const override { return id_; }
   absl::Status Drain(std::chrono::milliseconds timeout) override;
 
@@ -86,8 +89,10 @@ class NatsConnection final : public Connection {
   absl::Status Attempt();
   void Unbind();
   absl::Status Connect();
-  absl::Status ConnectTo(const ServerUrl& url);
-  absl::Status Install(std::shared_ptr<Link> link, std::string version);
+  // The servers by their places in servers_, as they are to be tried now.
+  std::vector<std::size_t> NextOrder();
+  absl::Status ConnectTo(std::size_t server, std::chrono::milliseconds timeout);
+  absl::Status Install(std::shared_ptr<Link> link, ServerGreeting greeting);
 
   void Unsubscribe(const std::shared_ptr<SubscriptionFeed>& feed);
   void Close();
@@ -110,12 +115,13 @@ class NatsConnection final : public Connection {
   // Null while away. Publishing happens under the lock: the library has one of its own around it anyway.
   std::shared_ptr<Link> link_ MW_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<SubscriptionFeed>> feeds_ MW_GUARDED_BY(mutex_);
-  std::string server_version_ MW_GUARDED_BY(mutex_);
+  ServerGreeting greeting_ MW_GUARDED_BY(mutex_);  // of the last server connected to
   bool away_ MW_GUARDED_BY(mutex_) = true;
   bool closed_ MW_GUARDED_BY(mutex_) = false;
 
   // The supervisor's own (Start's and Close's, while there is none).
-  std::size_t next_server_ = 0;
+  std::optional<std::size_t> last_server_;  // that was connected to
+  std::mt19937 random_{std::random_device()()};
   TimePoint last_attempt_;
   std::string last_failure_;
   bool bound_ = false;  // on_bind has been called and on_unbind not yet

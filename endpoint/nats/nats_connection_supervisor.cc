@@ -1,14 +1,23 @@
 // The part of NatsConnection that keeps it connected.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "endpoint/nats/nats_connection.h"
 
 namespace meshwarden {
+namespace {
+
+// For each of several servers to answer in, before the next is tried.
+constexpr std::chrono::milliseconds kFirstLook{1500};
+
+}  // namespace
 
 NatsConnection::TimePoint NatsConnection::OnTick(TimePoint now) {
   for (const ConnectionEvents::Report& report : events_->TakeReports()) HandleReport(report);
@@ -125,29 +134,54 @@ absl::Status NatsConnection::Reconnect() { return events_->RequestAttempt(); }
 
 void NatsConnection::ReconnectSoon() { events_->PostRequest(); }
 
+// A server that hangs must not hold up whoever could be with another one by now: each has a moment first, and
+// only if none had an answer in it do those that were silent have the whole time.
 absl::Status NatsConnection::Connect() {
   last_attempt_ = std::chrono::steady_clock::now();
+  std::vector<std::size_t> order = NextOrder();
+  std::vector<std::size_t> silent;
+  const bool has_others = order.size() > 1;
+  std::chrono::milliseconds timeout = options_.connect_timeout;
+  if (has_others) timeout = std::min(timeout, kFirstLook);
   absl::Status status;
-  for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
-    status = ConnectTo(servers_[next_server_]);
-    if (status.ok() || absl::IsCancelled(status)) return status;
-    next_server_ = (next_server_ + 1) % servers_.size();
+  for (; !order.empty(); order = std::exchange(silent, {}), timeout = options_.connect_timeout) {
+    for (const std::size_t server : order) {
+      const TimePoint begin = std::chrono::steady_clock::now();
+      status = ConnectTo(server, timeout);
+      if (status.ok() || absl::IsCancelled(status)) return status;
+      const bool timed_out = std::chrono::steady_clock::now() - begin >= timeout;
+      if (timed_out && timeout < options_.connect_timeout) silent.push_back(server);
+    }
   }
   return status;
 }
 
-absl::Status NatsConnection::ConnectTo(const ServerUrl& url) {
-  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, options_.connect_timeout, cancellation_));
+// In a random order, so that the clients of a cluster spread over it; but last of all the one that was lost.
+std::vector<std::size_t> NatsConnection::NextOrder() {
+  std::vector<std::size_t> order(servers_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::shuffle(order.begin(), order.end(), random_);
+  std::stable_partition(order.begin(), order.end(),
+                        [this](std::size_t server) { return server != last_server_; });
+  return order;
+}
+
+absl::Status NatsConnection::ConnectTo(std::size_t server, std::chrono::milliseconds timeout) {
+  const ServerUrl& url = servers_[server];
+  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, timeout, cancellation_));
   MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, Link::Connect({.connection = options_,
                                                                  .url = url,
+                                                                 .timeout = timeout,
                                                                  .inbox_prefix = inbox_prefix_,
                                                                  .on_error = &ConnectionEvents::OnError,
                                                                  .on_error_closure = events_key_.closure()},
                                                                 loop_));
-  return Install(std::move(link), std::move(greeting.version));
+  MW_RETURN_IF_ERROR(Install(std::move(link), std::move(greeting)));
+  last_server_ = server;
+  return absl::OkStatus();
 }
 
-absl::Status NatsConnection::Install(std::shared_ptr<Link> link, std::string version) {
+absl::Status NatsConnection::Install(std::shared_ptr<Link> link, ServerGreeting greeting) {
   MutexLock lock(mutex_);
   MW_RETURN_IF_ERROR(replies_->Bind(link->get()));
   for (const auto& feed : feeds_) MW_RETURN_IF_ERROR(feed->Bind(link->get()));
@@ -155,7 +189,7 @@ absl::Status NatsConnection::Install(std::shared_ptr<Link> link, std::string ver
     return absl::UnavailableError(fmt::format("connection lost at once: {}", link->LastError()));
   }
   link_ = std::move(link);
-  server_version_ = std::move(version);
+  greeting_ = std::move(greeting);
   away_ = false;
   return absl::OkStatus();
 }

@@ -66,7 +66,7 @@ absl::Status SetOptions(natsOptions* raw, const Link::Options& options, EventLoo
   Calls calls;
   calls += natsOptions_SetURL(raw, options.url.Text().c_str());
   calls += natsOptions_SetName(raw, wanted.name.c_str());
-  calls += natsOptions_SetTimeout(raw, wanted.connect_timeout.count());
+  calls += natsOptions_SetTimeout(raw, options.timeout.count());
   calls += natsOptions_SetPingInterval(raw, wanted.ping_interval.count());
   calls += natsOptions_SetMaxPingsOut(raw, 1);
   // A new Link replaces a lost one. The library's own way back would keep what is published meanwhile and

@@ -4,6 +4,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -19,11 +20,12 @@ class Link {
   struct Options {
     const ConnectionOptions& connection;
     ServerUrl url;
+    std::chrono::milliseconds timeout;
     std::string inbox_prefix;
     natsErrHandler on_error;
     void* on_error_closure;
   };
-  // Connects and logs in; blocks for at most the connect time-out. Nothing is read before
+  // Connects and logs in; blocks for at most `timeout`. Nothing is read before
   // loop.StartReading().
   static absl::StatusOr<std::shared_ptr<Link>> Connect(const Options& options, EventLoop& loop);
 

@@ -106,7 +106,10 @@ absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_v
   if (!info.ok()) return no_nats;
   const absl::StatusOr<std::string> version = RequiredString(*info, "version");
   if (!version.ok()) return no_nats;
-  return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes))};
+  const absl::StatusOr<std::optional<std::string>> cluster = OptionalString(*info, "cluster");
+  if (!cluster.ok()) return no_nats;
+  return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes)),
+                        .in_cluster = !cluster->value_or("").empty()};
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ class Cancellation {
 
 struct ServerGreeting {
   std::string version;  // "2.10.27"
+  bool in_cluster = false;
 };
 
 // Unavailable: no connection, or no greeting within `timeout`; FailedPrecondition: what answers is no NATS

@@ -66,6 +66,7 @@ class InterruptedConnection final : public Connection {
   absl::Status Flush(std::chrono::milliseconds timeout) override { return inner_.Flush(timeout); }
   bool connected() const override { return inner_.connected(); }
   std::string server_version() const override { return inner_.server_version(); }
+  bool in_cluster() const override { return inner_.in_cluster(); }
   const std::string& id() const override { return inner_.id(); }
   absl::Status Drain(std::chrono::milliseconds timeout) override { return inner_.Drain(timeout); }
 
