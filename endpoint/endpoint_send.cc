@@ -149,9 +149,14 @@ absl::Status EndpointCore::Publish(const std::string& subject, const MeshMessage
     bool again = MayBeStored(status);
     if (IsNoResponders(status)) {
       // A cluster that elects the stream's leader says so too.
-      again = stream_was_there || !unknown.ok();
-      status = absl::NotFoundError(
-          fmt::format("no stream stores {}: is the space \"{}\" set up?", subject, options_.space));
+      const bool in_cluster = wire_->connection.in_cluster();
+      again = stream_was_there || in_cluster || !unknown.ok();
+      const std::string what =
+          fmt::format("no stream stores {}: is the space \"{}\" set up?", subject, options_.space);
+      status =
+          in_cluster
+              ? absl::UnavailableError(what + " Or its cluster has no leader for it now; try again shortly")
+              : absl::NotFoundError(what);
     }
     if (again && AwaitNextAttempt(deadline)) continue;
     if (unknown.ok()) return status;

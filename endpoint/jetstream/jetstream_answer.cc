@@ -33,6 +33,8 @@ absl::StatusCode StatusCodeOf(int http_code, int error_code) {
       return absl::StatusCode::kAlreadyExists;
     case JsError::kMaximumConsumers:
       return absl::StatusCode::kResourceExhausted;
+    case JsError::kDuplicateInProcess:
+      return absl::StatusCode::kUnavailable;
     default:
       return http_code == 503 ? absl::StatusCode::kUnavailable : absl::StatusCode::kFailedPrecondition;
   }
@@ -53,6 +55,12 @@ absl::Status ErrorOf(const Json& error) {
                                   description.ok() ? *description : "no description"));
   status.SetPayload(kCodePayload, absl::Cord(std::to_string(error_code)));
   return status;
+}
+
+// It may be stored or not, so whoever sent it sends it again under the same id.
+absl::Status NotStoredYet() {
+  return absl::UnavailableError(
+      "the broker is at storing a message of the same id, and does not say yet that it did");
 }
 
 absl::StatusOr<std::uint64_t> UnsignedField(const Json& object, const char* key) {
@@ -203,6 +211,33 @@ absl::StatusOr<SubjectPage> ReadSubjectPage(const SortedJson& json) {
   return page;
 }
 
+// Outside a cluster nobody leads.
+absl::StatusOr<std::string> LeaderOf(const Json& json) {
+  const auto cluster = json.find("cluster");
+  if (cluster == json.end() || !cluster->is_object()) return std::string();
+  MW_ASSIGN_OR_RETURN(const std::optional<std::string> leader, OptionalString(*cluster, "leader"));
+  return leader.value_or("");
+}
+
+absl::StatusOr<std::vector<std::string>> CompleteServers(const Json& json) {
+  std::vector<std::string> servers;
+  MW_ASSIGN_OR_RETURN(std::string leader, LeaderOf(json));
+  if (leader.empty()) return servers;
+  servers.push_back(std::move(leader));
+  const Json& cluster = json["cluster"];
+  const auto replicas = cluster.find("replicas");
+  if (replicas == cluster.end() || !replicas->is_array()) return servers;
+  for (const Json& replica : *replicas) {
+    if (!replica.is_object()) continue;
+    MW_ASSIGN_OR_RETURN(std::string name, RequiredString(replica, "name"));
+    const auto current = replica.find("current");
+    // Left out when it is 0.
+    const bool lags = replica.contains("lag") && IntegerOr(replica, "lag", 1) != 0;
+    if (!lags && current != replica.end() && *current == true) servers.push_back(std::move(name));
+  }
+  return servers;
+}
+
 absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
   ConsumerInfo info;
   MW_ASSIGN_OR_RETURN(info.stream, RequiredString(json, "stream_name"));
@@ -221,6 +256,7 @@ absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
     MW_ASSIGN_OR_RETURN(info.num_waiting, UnsignedField(json, "num_waiting"));
   }
   MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
+  MW_ASSIGN_OR_RETURN(info.leader, LeaderOf(json));
   return info;
 }
 
@@ -237,6 +273,13 @@ std::optional<int> JsErrorCode(const absl::Status& status) {
 
 bool HasJsError(const absl::Status& status, JsError code) {
   return JsErrorCode(status) == static_cast<int>(code);
+}
+
+absl::Status NoLeaderError(std::string_view what) {
+  absl::Status status =
+      absl::UnavailableError(fmt::format("{} has no leader in its cluster now; try again shortly", what));
+  status.SetPayload(kCodePayload, absl::Cord(std::to_string(static_cast<int>(JsError::kNoLeader))));
+  return status;
 }
 
 absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer) {
@@ -264,6 +307,7 @@ absl::StatusOr<StreamInfo> DecodeStreamInfo(absl::StatusOr<NatsMessage> answer) 
   MW_ASSIGN_OR_RETURN(info.first_seq, UnsignedField(state, "first_seq"));
   MW_ASSIGN_OR_RETURN(info.last_seq, UnsignedField(state, "last_seq"));
   MW_ASSIGN_OR_RETURN(info.consumers, UnsignedField(state, "consumer_count"));
+  MW_ASSIGN_OR_RETURN(info.complete_on, CompleteServers(json));
   return info;
 }
 
@@ -285,6 +329,9 @@ absl::StatusOr<PublishAck> DecodePublishAck(absl::StatusOr<NatsMessage> answer) 
   MW_ASSIGN_OR_RETURN(const Json json, DecodeAnswer(std::move(answer)));
   PublishAck ack;
   MW_ASSIGN_OR_RETURN(ack.seq, UnsignedField(json, "seq"));
+  // A leader (2.10) calls a message a duplicate of one that it is still storing. If it is cut off it never
+  // does, and this was its last word.
+  if (ack.seq == 0) return NotStoredYet();
   const auto duplicate = json.find("duplicate");
   if (duplicate == json.end()) return ack;
   if (!duplicate->is_boolean())

@@ -16,6 +16,8 @@ namespace meshwarden {
 
 // The answer as an object; an answer that reports an error is that error (see JsErrorCode).
 absl::StatusOr<Json> DecodeAnswer(absl::StatusOr<NatsMessage> answer);
+// What a broker says of a thing that nobody leads just now, as a status of this layer.
+absl::Status NoLeaderError(std::string_view what);
 absl::StatusOr<ConsumerInfo> DecodeConsumerInfo(absl::StatusOr<NatsMessage> answer);
 absl::StatusOr<StreamInfo> DecodeStreamInfo(absl::StatusOr<NatsMessage> answer);
 absl::StatusOr<StoredMessage> DecodeStoredMessage(absl::StatusOr<NatsMessage> answer);

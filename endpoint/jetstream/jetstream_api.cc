@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 #include "base/text/printable.h"
+#include "endpoint/jetstream/ask_again.h"
+#include "endpoint/jetstream/broker_time.h"
 #include "endpoint/jetstream/jetstream_answer.h"
 #include "endpoint/nats/blocking.h"
 #include "proto/names.h"
@@ -90,6 +92,13 @@ absl::Status CheckPage(std::string_view what, std::size_t listed, std::size_t mo
       fmt::format("the broker lists more than {} {}; ask for less", kMaxListed, what));
 }
 
+// Of a consumer that nobody leads, the cluster's own leader answers with what was once asked for: the state
+// is that of one which has never delivered anything, and the time of creation another.
+absl::StatusOr<ConsumerInfo> CheckLed(absl::StatusOr<ConsumerInfo> info, bool in_cluster) {
+  if (!info.ok() || !in_cluster || !info->leader.empty()) return info;
+  return NoLeaderError(fmt::format("consumer {} of {}", info->name, info->stream));
+}
+
 // The API of older servers has no such verb. They can't be asked: where somebody watches its subject, they
 // answer nothing instead of "no responders".
 bool KnowsReset(std::string_view version) {
@@ -123,7 +132,18 @@ absl::StatusOr<NatsMessage> KeyMessage(std::string_view bucket, std::string_view
   return message;
 }
 
+// By how much the servers of a cluster may be apart in making one consumer.
+constexpr std::uint64_t kMadeTogether = 1'000'000'000;
+
 }  // namespace
+
+bool IsMadeWith(const ConsumerInfo& info, std::string_view created) {
+  if (info.created == created) return true;
+  const auto now = NanosecondsOf(info.created);
+  const auto before = NanosecondsOf(created);
+  if (info.leader.empty() || !now.has_value() || !before.has_value()) return false;
+  return std::max(*now, *before) - std::min(*now, *before) < kMadeTogether;
+}
 
 JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds timeout,
                            std::string delete_token)
@@ -151,10 +171,11 @@ void JetStreamApi::ConsumerInfoAsync(std::string_view stream, std::string_view c
   absl::Status status = CheckName("stream", stream);
   if (status.ok()) status = CheckName("consumer", consumer);
   if (!status.ok()) return done(status);
-  connection_.RequestAsync(fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "", timeout_,
-                           [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
-                             done(DecodeConsumerInfo(std::move(answer)));
-                           });
+  connection_.RequestAsync(
+      fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "", timeout_,
+      [&connection = connection_, done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+        done(CheckLed(DecodeConsumerInfo(std::move(answer)), connection.in_cluster()));
+      });
 }
 
 absl::StatusOr<ConsumerInfo> JetStreamApi::CreateConsumer(std::string_view stream,
@@ -168,7 +189,13 @@ absl::StatusOr<ConsumerInfo> JetStreamApi::UpdateConsumer(std::string_view strea
 }
 
 absl::StatusOr<ConsumerInfo> JetStreamApi::GetConsumer(std::string_view stream, std::string_view consumer) {
-  return Await<ConsumerInfo>([&](auto done) { ConsumerInfoAsync(stream, consumer, std::move(done)); });
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  MW_RETURN_IF_ERROR(CheckName("consumer", consumer));
+  const auto decode = [this](absl::StatusOr<NatsMessage> answer) {
+    return CheckLed(DecodeConsumerInfo(std::move(answer)), connection_.in_cluster());
+  };
+  return decode(AskAgain(connection_, fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "",
+                         timeout_, [&](const NatsMessage& answer) { return decode(answer).status(); }));
 }
 
 absl::Status JetStreamApi::DeleteConsumer(std::string_view stream, std::string_view consumer) {
@@ -178,7 +205,10 @@ absl::Status JetStreamApi::DeleteConsumer(std::string_view stream, std::string_v
 }
 
 absl::StatusOr<StreamInfo> JetStreamApi::GetStream(std::string_view stream) {
-  return AskStream(connection_, timeout_, "INFO", stream, "");
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  return DecodeStreamInfo(
+      AskAgain(connection_, fmt::format("{}STREAM.INFO.{}", kApi, stream), "", timeout_,
+               [](const NatsMessage& answer) { return DecodeStreamInfo(answer).status(); }));
 }
 
 absl::StatusOr<StreamInfo> JetStreamApi::CreateStream(const StreamConfig& config) {
@@ -265,7 +295,11 @@ void JetStreamApi::LastMessageAsync(std::string_view stream, std::string_view su
 }
 
 absl::StatusOr<StoredMessage> JetStreamApi::LastMessage(std::string_view stream, std::string_view subject) {
-  return Await<StoredMessage>([&](auto done) { LastMessageAsync(stream, subject, std::move(done)); });
+  MW_RETURN_IF_ERROR(CheckName("stream", stream));
+  const Json body = {{"last_by_subj", subject}};
+  return DecodeStoredMessage(
+      AskAgain(connection_, fmt::format("{}STREAM.MSG.GET.{}", kApi, stream), DumpJson(body), timeout_,
+               [](const NatsMessage& answer) { return DecodeStoredMessage(answer).status(); }));
 }
 
 absl::StatusOr<StoredMessage> JetStreamApi::FirstMessage(std::string_view stream, std::string_view filter) {

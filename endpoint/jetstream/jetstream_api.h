@@ -30,6 +30,7 @@ namespace meshwarden {
 
 // Codes of the server that we tell apart (its "err_code").
 enum class JsError : int {
+  kNoLeader = 10008,  // the cluster can't tell or do it now
   kConsumerNotFound = 10014,
   kStreamNotFound = 10059,
   kMessageNotFound = 10037,
@@ -41,7 +42,8 @@ enum class JsError : int {
   kMaximumConsumers = 10026,
   kStreamNameInUse = 10058,
   kWrongLastSequence = 10071,
-  kResetNotAllowed = 10204,  // to a place that the consumer's deliver policy rules out
+  kDuplicateInProcess = 10158,  // a message of that id is being stored
+  kResetNotAllowed = 10204,     // to a place that the consumer's deliver policy rules out
 };
 
 // The server's error code of a status made by this layer; nothing if the status has none. Not-found codes are
@@ -60,8 +62,14 @@ struct ConsumerInfo {
   std::uint64_t num_ack_pending = 0;  // messages that were delivered and are not acknowledged
   std::uint64_t num_pending = 0;
   std::uint64_t num_waiting = 0;  // pulls that wait for messages, whoever made them
-  std::string created;  // when, as the broker wrote it; another one for a consumer that was made anew
+  // When, as the broker wrote it; another one for a consumer that was made anew. See IsMadeWith.
+  std::string created;
+  std::string leader;  // the server that leads it in a cluster; empty outside one
 };
+
+// Whether `info` is of the consumer that was made at `created`, as an earlier answer had it. The servers of a
+// cluster may tell times that differ by as much as they were apart in making it.
+bool IsMadeWith(const ConsumerInfo& info, std::string_view created);
 
 // A part of the list of a stream's consumers. One that cannot be read is left out, and so is what a consumer
 // says of itself beyond all that is usual: whoever may make one must not keep the others from being read.
@@ -78,6 +86,8 @@ struct StreamInfo {
   std::uint64_t last_seq = 0;
   std::uint64_t consumers = 0;
   std::string created;  // when, as the broker wrote it; another one for a stream that was made anew
+  // In a cluster: the servers that had all of it, as far as its leader knew. Empty outside one.
+  std::vector<std::string> complete_on;
 };
 
 struct StoredMessage {

@@ -247,6 +247,22 @@ TEST_P(AnsweredTest, E9_ARefusalTellsNothingOfAnEarlierAttemptThatWasNotAnswered
   EXPECT_EQ(asked_, 2u);
 }
 
+// What 2.10 says to a message that it is still storing. If its leader is cut off then, it never does.
+constexpr char kNotStoredYet[] = R"({"stream":"CHAT_main","seq":0,"duplicate":true})";
+
+TEST_P(AnsweredTest, E9_ADuplicateOfWhatIsNotStoredIsSentAgain) {
+  AnswerWith({"", kNotStoredYet, R"({"stream":"CHAT_main","seq":7,"duplicate":true})"});
+  EXPECT_THAT(ada_->endpoint->Multicast(Text("x")), IsOk());
+  EXPECT_EQ(asked_, 3u);
+}
+
+TEST_P(AnsweredTest, E9_ADuplicateOfWhatIsNeverStoredIsNotSaidToBeSent) {
+  AnswerWith(std::vector<std::string>(1000, kNotStoredYet));
+  EXPECT_THAT(ada_->endpoint->Multicast(Text("x")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("was stored is not known")));
+  EXPECT_GT(asked_, 1u);
+}
+
 TEST_P(AnsweredTest, E9_ARefusalOfTheFirstAttemptIsTheAnswer) {
   AnswerWith({kRefusal});
   EXPECT_THAT(ada_->endpoint->Multicast(Text("x")),
