@@ -58,6 +58,8 @@ struct JoinResult {
   bool joined = false;  // false: it was joined already
   // Messages of its history that were handed over. Within a handler perhaps not all: the rest follows.
   std::size_t backfilled = 0;
+  // Some of the history can't be read just now, as the error handler is told. It follows as soon as it can.
+  bool history_owed = false;
 };
 
 struct Recalled {

@@ -108,6 +108,7 @@ SessionParts EndpointCore::MakeSessionParts() {
           .chat_in_hand = chat_in_hand_,
           .dm_in_hand = dm_in_hand_,
           .backlogs = backlogs_,
+          .again = BoundBefore(),
           .on_presence = [this](const PresenceEvent& event) { TellPresence(event); },
           .on_error = [this](const absl::Status& status) { TellError(status); }};
 }
@@ -157,6 +158,11 @@ absl::Status EndpointCore::OnBind(Connection& connection) {
   events_.Open();
   services_.Open();
   return absl::OkStatus();
+}
+
+bool EndpointCore::BoundBefore() {
+  MutexLock lock(mutex_);
+  return ever_bound_;
 }
 
 bool EndpointCore::SetBound(const std::shared_ptr<Session>& session) {

@@ -107,6 +107,7 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   ConnectionOptions MakeConnectionOptions();
   SessionParts MakeSessionParts();
   // False if it has been stopped.
+  bool BoundBefore();
   bool SetBound(const std::shared_ptr<Session>& session);
   void LetGoOfWire();
   void SayGoodbye(Connection& connection);

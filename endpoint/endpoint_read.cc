@@ -55,13 +55,19 @@ void KeepLast(std::vector<MeshMessage>& messages, std::size_t limit) {
 
 absl::StatusOr<JoinResult> EndpointCore::JoinChannel(std::string_view channel) {
   MW_RETURN_IF_ERROR(CheckLive());
+  // A join that took long has no time left for the history.
+  const auto read_until = std::chrono::steady_clock::now() + options_.publish_timeout / 2;
   MW_ASSIGN_OR_RETURN(const bool joined, wire_->membership.Join(channel));
   if (!joined) return JoinResult{};
-  const absl::StatusOr<std::size_t> count = wire_->backfiller.Run(channel, cancelled_);
+  absl::StatusOr<std::size_t> count =
+      absl::UnavailableError(fmt::format("the history of channel \"{}\" follows later", channel));
+  if (std::chrono::steady_clock::now() < read_until) count = wire_->backfiller.Run(channel, cancelled_);
   if (!count.ok()) TellError(count.status());
   // What is left of the history follows when it can be read, and the first channel of all is opened.
   WakeBackfill();
-  return JoinResult{.joined = true, .backfilled = count.value_or(0)};
+  return JoinResult{.joined = true,
+                    .backfilled = count.value_or(0),
+                    .history_owed = !count.ok() || wire_->membership.Owes(channel)};
 }
 
 absl::StatusOr<bool> EndpointCore::LeaveChannel(std::string_view channel) {

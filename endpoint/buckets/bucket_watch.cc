@@ -191,7 +191,9 @@ class ConsumerWatch final : public BucketWatch {
 
   absl::Status Begin() {
     MW_ASSIGN_OR_RETURN(Attempt attempt, Subscribe({}));
-    MW_ASSIGN_OR_RETURN(ConsumerInfo info, api_.CreateConsumer(attempt.run->stream(), ConfigOf(attempt.run)));
+    JetStreamApi hurried(connection_, options_.first_timeout);
+    JetStreamApi& api = options_.first_timeout.count() == 0 ? api_ : hurried;
+    MW_ASSIGN_OR_RETURN(ConsumerInfo info, api.CreateConsumer(attempt.run->stream(), ConfigOf(attempt.run)));
     attempt.run->Made(std::move(info));
     attempt.run->AwaitSnapshot(std::chrono::steady_clock::now() + options_.snapshot_timeout);
     const MutexLock lock(mutex_);

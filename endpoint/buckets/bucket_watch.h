@@ -37,6 +37,8 @@ class BucketWatch {
     std::chrono::milliseconds heartbeat{5000};
     // How long the broker keeps the consumer of a connection that is gone.
     std::chrono::milliseconds inactive_threshold{30'000};
+    // How long Start waits for the broker's first word; zero: as long as the API does.
+    std::chrono::milliseconds first_timeout{0};
     // How long Start waits for the records that are there.
     std::chrono::milliseconds snapshot_timeout{2000};
     // Called for one entry at a time, in stream order, on a thread of the connection; must be brief. After

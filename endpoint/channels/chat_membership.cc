@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "endpoint/channels/first_meeting.h"
+#include "endpoint/delivery/bound_durable.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
@@ -133,7 +134,8 @@ void ChatMembership::NoteLost() {
 bool ChatMembership::IsAnother(const Durable& durable) {
   if (durable.made || lost_) return true;
   const std::uint64_t deliveries = durable.info.delivered_consumer_seq;
-  return durable.info.created != durable_created_ && (deliveries == 0 || deliveries < floor_.deliveries());
+  return !IsStill(durable.info, durable_created_, floor_.deliveries()) &&
+         (deliveries == 0 || deliveries < floor_.deliveries());
 }
 
 std::uint64_t ChatMembership::SettledUpTo() { return std::max(begun_at_, floor_.seq()); }
@@ -249,7 +251,8 @@ ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) 
 
 bool ChatMembership::Compare(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
-  if (!bound_before_ || info.created != durable_created_ || !moving_.empty()) return false;
+  if (!bound_before_ || !IsStill(info, durable_created_, floor_.deliveries()) || !moving_.empty())
+    return false;
   NoteFilter(info);
   strayed_ = IsAstray(info);
   if (!strayed_) told_.clear();
@@ -274,7 +277,7 @@ absl::Status ChatMembership::RealignHeld() {
   const absl::StatusOr<ConsumerInfo> info = filter_.Look();
   // The next comparison will tell; and a durable that is gone, the session.
   if (!info.ok()) return absl::OkStatus();
-  if (info->created != durable_created()) return absl::OkStatus();
+  if (!IsStill(*info, durable_created(), floor_.deliveries())) return absl::OkStatus();
   // What may have moved it late has had its time.
   if (!filter_.may_move_late()) Resolve(options_.filter.auth ? *info : ConsumerInfo{});
   {
@@ -320,6 +323,7 @@ absl::Status ChatMembership::NoteOwed() {
 
 absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
   MW_RETURN_IF_ERROR(ValidateChannel(channel));
+  const TimePoint note_until = std::chrono::steady_clock::now() + options_.move_timeout / 2;
   absl::StatusOr<bool> joined = false;
   {
     MutexLock move_lock(move_mutex_);
@@ -328,6 +332,8 @@ absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
     SetMoving("");
   }
   if (!joined.ok() || !*joined) return joined;
+  // It stays owed, and is noted with the next.
+  if (std::chrono::steady_clock::now() >= note_until) return true;
   if (const absl::Status noted = NoteOwed(); !noted.ok()) options_.on_error(noted);
   return true;
 }
@@ -394,11 +400,13 @@ absl::Status ChatMembership::Move(const Change& change) {
   }
   absl::Status lost;  // of the last attempt that may have moved the filter
   while (true) {
+    const TimePoint begin = std::chrono::steady_clock::now();
     const Outcome outcome = Attempt(change);
     if (outcome.status.ok()) return outcome.status;
     if (outcome.unknown) lost = outcome.status;
-    if (outcome.unanswered && std::chrono::steady_clock::now() < deadline &&
-        options_.await_live(deadline).ok()) {
+    // Another one has its time, if it takes as long.
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (outcome.unanswered && now + (now - begin) < deadline && options_.await_live(deadline).ok()) {
       continue;
     }
     if (lost.ok()) {

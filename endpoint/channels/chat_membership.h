@@ -65,6 +65,8 @@ class ChatMembership {
   // Notes the history that could not be noted when its channel was joined, if there is some. An error leaves
   // it owed: try again later.
   absl::Status NoteOwed();
+  // Whether some of the channel's history could not be noted yet.
+  bool Owes(std::string_view channel) const { return owed_.Owes(channel); }
 
  private:
   struct Change {

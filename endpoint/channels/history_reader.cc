@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -17,6 +18,7 @@ namespace {
 // A page of very large messages ends early: this much is kept of what has not been handled yet.
 constexpr std::size_t kMaxPageBytes = 16 << 20;
 constexpr std::chrono::milliseconds kLook{100};
+constexpr std::string_view kNobodyThere = "503";
 
 // The code of a message that the server made up itself; empty for others. The stream's own messages have a
 // reply subject, and their headers are their senders'.
@@ -74,9 +76,21 @@ class Gatherer {
     return done_;
   }
 
+  // True if nobody took the pull; once for each time.
+  bool TakeNobodyThere() MW_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return std::exchange(nobody_there_, false);
+  }
+
   std::size_t received() const MW_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     return received_;
+  }
+
+  // By the last that was heard.
+  bool nobody_was_there() const MW_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return code_ == kNobodyThere;
   }
 
   absl::StatusOr<HistoryPage> Take() MW_EXCLUDES(mutex_) {
@@ -94,6 +108,10 @@ class Gatherer {
     const MutexLock lock(mutex_);
     if (done_) return;
     code_ = code;
+    if (code == kNobodyThere) {
+      nobody_there_ = true;
+      return;
+    }
     // Nothing is there any more, whatever was announced: it was deleted meanwhile.
     page_.end = code == "404" || code == "408";
     done_ = true;
@@ -110,11 +128,23 @@ class Gatherer {
   HistoryPage page_ MW_GUARDED_BY(mutex_);
   std::size_t received_ MW_GUARDED_BY(mutex_) = 0;
   std::string code_ MW_GUARDED_BY(mutex_);
+  bool nobody_there_ MW_GUARDED_BY(mutex_) = false;
   bool done_ MW_GUARDED_BY(mutex_) = false;
 };
 
-// Waits as long as something comes at least every `timeout`.
-absl::Status AwaitPage(const Connection& connection, Gatherer& gatherer, std::chrono::milliseconds timeout) {
+void AwaitTime(std::chrono::steady_clock::time_point time) {
+  Mutex mutex;
+  CondVar never;
+  const MutexLock lock(mutex);
+  while (never.WaitUntil(mutex, time)) {
+  }
+}
+
+// Waits as long as something comes at least every `timeout`. Where nobody took the pull it is made again: a
+// consumer that a cluster has just made may have no leader yet, or none that the server here knows of.
+absl::Status AwaitPage(const Connection& connection, Gatherer& gatherer, std::chrono::milliseconds timeout,
+                       const std::function<absl::Status()>& pull) {
+  MW_RETURN_IF_ERROR(pull());
   std::size_t received = 0;
   auto last_progress = std::chrono::steady_clock::now();
   while (!gatherer.AwaitDone(std::min(kLook, timeout))) {
@@ -125,7 +155,12 @@ absl::Status AwaitPage(const Connection& connection, Gatherer& gatherer, std::ch
     if (const std::size_t count = gatherer.received(); count > received) {
       received = count;
       last_progress = now;
-    } else if (now - last_progress >= timeout) {
+    } else if (now - last_progress < timeout) {
+      if (gatherer.TakeNobodyThere()) MW_RETURN_IF_ERROR(pull());
+    } else if (gatherer.nobody_was_there()) {
+      return absl::UnavailableError(
+          "nobody in the cluster serves the reader of stored messages now; try again");
+    } else {
       return absl::DeadlineExceededError("the broker did not send the stored messages in time");
     }
   }
@@ -147,7 +182,7 @@ absl::StatusOr<HistoryPage> HistoryReader::ReadPage(const HistoryQuery& query) {
     return absl::InvalidArgumentError(fmt::format("a page of history has 1 to {} messages", kHistoryPage));
   }
   const MutexLock lock(mutex_);
-  absl::StatusOr<ConsumerInfo> consumer = MakeConsumer(query);
+  absl::StatusOr<ConsumerInfo> consumer = MakeComplete(query);
   if (!consumer.ok()) return std::move(consumer).status();
   // For a time the broker says where it would have begun.
   const std::uint64_t begin = query.since.has_value() ? consumer->delivered_stream_seq + 1
@@ -159,6 +194,27 @@ absl::StatusOr<HistoryPage> HistoryReader::ReadPage(const HistoryQuery& query) {
   if (page.ok()) page->next_seq = std::max(page->next_seq, begin);
   DeleteConsumer();
   return page;
+}
+
+// A cluster may place the consumer on a server that has been away, which knows nothing yet of what was stored
+// meanwhile: to it the history ends early. So one counts only where all was stored just before it was made.
+absl::StatusOr<ConsumerInfo> HistoryReader::MakeComplete(const HistoryQuery& query) {
+  if (!connection_.in_cluster()) return MakeConsumer(query);
+  const auto deadline = std::chrono::steady_clock::now() + timeout_;
+  while (true) {
+    MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(stream_));
+    absl::StatusOr<ConsumerInfo> made = MakeConsumer(query);
+    if (!made.ok()) return made;
+    const std::vector<std::string>& complete = stream.complete_on;
+    if (std::find(complete.begin(), complete.end(), made->leader) != complete.end()) return made;
+    DeleteConsumer();
+    const auto next = std::chrono::steady_clock::now() + kLook;
+    if (next >= deadline) break;
+    AwaitTime(next);
+  }
+  return absl::UnavailableError(fmt::format(
+      "stored messages of {} could only be read on a server that does not have all of them yet; try again",
+      stream_));
 }
 
 absl::StatusOr<ConsumerInfo> HistoryReader::MakeConsumer(const HistoryQuery& query) {
@@ -185,9 +241,11 @@ absl::StatusOr<HistoryPage> HistoryReader::Pull(const HistoryQuery& query, std::
                       connection_.Subscribe(
                           inbox, "", [gatherer](NatsMessage message) { gatherer->Add(std::move(message)); }));
   const Json request = {{"batch", wanted}, {"max_bytes", kMaxPageBytes}, {"no_wait", true}};
-  MW_RETURN_IF_ERROR(connection_.PublishRequest(
-      fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream_, name_), inbox, DumpJson(request)));
-  MW_RETURN_IF_ERROR(AwaitPage(connection_, *gatherer, timeout_));
+  const auto pull = [&] {
+    return connection_.PublishRequest(fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream_, name_), inbox,
+                                      DumpJson(request));
+  };
+  MW_RETURN_IF_ERROR(AwaitPage(connection_, *gatherer, timeout_, pull));
   return gatherer->Take();
 }
 

@@ -57,6 +57,7 @@ class HistoryReader {
   absl::StatusOr<HistoryPage> ReadPage(const HistoryQuery& query);
 
  private:
+  absl::StatusOr<ConsumerInfo> MakeComplete(const HistoryQuery& query) MW_REQUIRES(mutex_);
   absl::StatusOr<ConsumerInfo> MakeConsumer(const HistoryQuery& query) MW_REQUIRES(mutex_);
   absl::StatusOr<HistoryPage> Pull(const HistoryQuery& query, std::size_t wanted, std::uint64_t announced)
       MW_REQUIRES(mutex_);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -31,6 +33,7 @@ using ::meshwarden::testing::StatusIs;
 using ::meshwarden::testing::TestAgent;
 using ::meshwarden::testing::TestBroker;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -286,6 +289,92 @@ TEST_F(OpenHistoryTest, ALostConnectionEndsTheReadAtOnce) {
   }
   ASSERT_THAT(page, IsOk());
   EXPECT_THAT(Payloads(*page), ElementsAre("1"));
+}
+
+// In a cluster whose servers the test answers for: the one that is there has no JetStream.
+class ClusterHistoryTest : public ::testing::Test {
+ protected:
+  static constexpr char kNext[] = "$JS.API.CONSUMER.MSG.NEXT.CHAT_main.chathist_UA";
+
+  void SetUp() override {
+    MW_ASSERT_OK_AND_ASSIGN(broker_,
+                            TestBroker::Start({.config = "cluster { name: c, listen: \"127.0.0.1:-1\" }\n"}));
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
+    api_ = std::make_unique<JetStreamApi>(*connection_, kPatience);
+    reader_ = std::make_unique<HistoryReader>(*connection_, *api_, kChat, "chathist_UA", kPatience);
+    Answer("$JS.API.CONSUMER.DELETE.CHAT_main.chathist_UA", [] { return R"({"success":true})"; });
+    // s2 has been away.
+    Answer("$JS.API.STREAM.INFO.CHAT_main", [] {
+      return R"({"config":{"name":"CHAT_main"},"created":"then","state":{"messages":1,"first_seq":1,)"
+             R"("last_seq":1,"consumer_count":0},"cluster":{"name":"c","leader":"s1","replicas":[)"
+             R"({"name":"s2","current":false,"active":1}]}})";
+    });
+  }
+  void Answer(const std::string& subject, std::function<std::string()> answer) {
+    MW_ASSERT_OK_AND_ASSIGN(auto subscription,
+                            connection_->Subscribe(subject, "", [this, answer](const NatsMessage& request) {
+                              (void)connection_->Publish(request.reply, answer());
+                            }));
+    ASSERT_THAT(connection_->Flush(kPatience), IsOk());
+    subscriptions_.push_back(std::move(subscription));
+  }
+  static std::string Made(const std::string& leader, int pending) {
+    return fmt::format(
+        R"({{"stream_name":"CHAT_main","name":"chathist_UA","config":{{"name":"chathist_UA",)"
+        R"("filter_subject":"{}"}},"delivered":{{"consumer_seq":0,"stream_seq":0}},)"
+        R"("ack_floor":{{"consumer_seq":0,"stream_seq":0}},"num_ack_pending":0,"num_pending":{},)"
+        R"("created":"then","cluster":{{"name":"c","leader":"{}"}}}})",
+        kGeneral, pending, leader);
+  }
+  // Answers pulls: that there is nothing. What looks like a message of a stream's no client may send.
+  void Serve() {
+    MW_ASSERT_OK_AND_ASSIGN(auto subscription,
+                            connection_->Subscribe(kNext, "", [this](const NatsMessage& request) {
+                              NatsMessage message;
+                              message.subject = request.reply;
+                              message.headers = {{"Status", "404"}};
+                              (void)connection_->PublishMessage(message);
+                            }));
+    ASSERT_THAT(connection_->Flush(kPatience), IsOk());
+    subscriptions_.push_back(std::move(subscription));
+  }
+
+  std::unique_ptr<TestBroker> broker_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<JetStreamApi> api_;
+  std::unique_ptr<HistoryReader> reader_;
+  std::atomic<int> made_{0};
+  std::vector<std::unique_ptr<Subscription>> subscriptions_;
+};
+
+TEST_F(ClusterHistoryTest, AReaderThatNobodyServesYetIsWaitedFor) {
+  Answer("$JS.API.CONSUMER.CREATE.CHAT_main.>", [] { return Made("s1", 1); });
+  absl::StatusOr<HistoryPage> page = absl::UnknownError("not read");
+  std::thread reading([&] { page = reader_->ReadPage({.subject = kGeneral}); });
+  // Until a pull has been in vain.
+  Collector<bool> never;
+  never.Await(1, std::chrono::milliseconds(300));
+  Serve();
+  reading.join();
+  EXPECT_THAT(page, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("404")));
+}
+
+TEST_F(ClusterHistoryTest, AReaderThatNobodyServesIsGivenUpAndNotTheEnd) {
+  reader_ = std::make_unique<HistoryReader>(*connection_, *api_, kChat, "chathist_UA",
+                                            std::chrono::milliseconds(300));
+  Answer("$JS.API.CONSUMER.CREATE.CHAT_main.>", [] { return Made("s1", 1); });
+  EXPECT_THAT(reader_->ReadPage({.subject = kGeneral}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nobody")));
+}
+
+// To a server that has been away there is nothing.
+TEST_F(ClusterHistoryTest, NothingIsReadWhereNotAllIsStored) {
+  Answer("$JS.API.CONSUMER.CREATE.CHAT_main.>", [this] { return Made(made_++ == 0 ? "s2" : "s1", 0); });
+  MW_ASSERT_OK_AND_ASSIGN(const HistoryPage page, reader_->ReadPage({.subject = kGeneral}));
+  EXPECT_TRUE(page.end);
+  EXPECT_EQ(made_, 2);
 }
 
 // With an agent's credential.

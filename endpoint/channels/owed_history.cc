@@ -41,6 +41,11 @@ void OwedHistory::ForgetPositions() {
   for (auto& [channel, after] : missed_) after = 0;
 }
 
+bool OwedHistory::Owes(std::string_view channel) const {
+  MutexLock lock(mutex_);
+  return owed_.contains(channel) || missed_.contains(channel);
+}
+
 bool OwedHistory::empty() const {
   MutexLock lock(mutex_);
   return owed_.empty() && missed_.empty();

@@ -36,6 +36,7 @@ class OwedHistory {
   // The stream was made anew, and its sequences begin again.
   void ForgetPositions();
 
+  bool Owes(std::string_view channel) const;
   bool empty() const;
   // `settled`, or less if the channel is owed what came after less.
   std::uint64_t MissedAfter(std::string_view channel, std::uint64_t settled) const;

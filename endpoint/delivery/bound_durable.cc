@@ -2,12 +2,22 @@
 
 #include <absl/status/status.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace meshwarden {
 
-BoundDurable::BoundDurable(std::string stream, std::string name, std::string created)
-    : stream_(std::move(stream)), name_(std::move(name)), created_(std::move(created)) {}
+bool IsStill(const ConsumerInfo& info, std::string_view created, std::uint64_t deliveries) {
+  if (IsMadeWith(info, created)) return true;
+  return !info.leader.empty() && info.delivered_consumer_seq > 0 && info.delivered_consumer_seq >= deliveries;
+}
+
+BoundDurable::BoundDurable(std::string stream, std::string name, std::string created,
+                           std::uint64_t deliveries)
+    : stream_(std::move(stream)),
+      name_(std::move(name)),
+      created_(std::move(created)),
+      deliveries_(deliveries) {}
 
 void BoundDurable::Doubt() {
   MutexLock lock(mutex_);
@@ -16,8 +26,12 @@ void BoundDurable::Doubt() {
 
 void BoundDurable::Saw(std::uint64_t consumer_seq) {
   MutexLock lock(mutex_);
-  if (consumer_seq <= last_seq_) doubted_ = true;
+  if (consumer_seq <= last_seq_) {
+    doubted_ = true;
+    went_back_ = true;
+  }
   last_seq_ = consumer_seq;
+  deliveries_ = std::max(deliveries_, consumer_seq);
 }
 
 void BoundDurable::Check(JetStreamApi& api) {
@@ -42,7 +56,9 @@ void BoundDurable::Take(const absl::StatusOr<ConsumerInfo>& info) {
   asking_ = false;
   const bool missed_before = std::exchange(missed_, absl::IsNotFound(info.status()));
   if (info.ok()) {
-    lost_ = lost_ || info->created != created_;
+    const bool still = went_back_ ? IsMadeWith(*info, created_) : IsStill(*info, created_, deliveries_);
+    lost_ = lost_ || !still;
+    went_back_ = false;
   } else if (missed_) {
     // In a cluster one such answer may come from a server that has not heard of it yet.
     lost_ = lost_ || missed_before;

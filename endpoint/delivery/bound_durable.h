@@ -9,16 +9,22 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/mutex.h"
 #include "endpoint/jetstream/jetstream_api.h"
 
 namespace meshwarden {
 
+// Whether `info` is of the durable that was made at `created`, as an earlier answer had it, and that had made
+// at least `deliveries` by then. In a cluster the time alone does not tell: servers of 2.10 call that of
+// their own start so once the filter has moved. One that was made anew has made fewer deliveries, or none.
+bool IsStill(const ConsumerInfo& info, std::string_view created, std::uint64_t deliveries);
+
 class BoundDurable : public std::enable_shared_from_this<BoundDurable> {
  public:
-  // `created`: as the broker told when it was bound.
-  BoundDurable(std::string stream, std::string name, std::string created);
+  // `created` and `deliveries`: as the broker told when it was bound.
+  BoundDurable(std::string stream, std::string name, std::string created, std::uint64_t deliveries);
 
   const std::string& stream() const { return stream_; }
   const std::string& name() const { return name_; }
@@ -40,7 +46,9 @@ class BoundDurable : public std::enable_shared_from_this<BoundDurable> {
   const std::string created_;
 
   mutable Mutex mutex_;
-  std::uint64_t last_seq_ MW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_seq_ MW_GUARDED_BY(mutex_) = 0;  // that came here
+  std::uint64_t deliveries_ MW_GUARDED_BY(mutex_);    // the most that it was known to have made
+  bool went_back_ MW_GUARDED_BY(mutex_) = false;      // what came was counted anew
   bool doubted_ MW_GUARDED_BY(mutex_) = false;
   bool asking_ MW_GUARDED_BY(mutex_) = false;
   bool missed_ MW_GUARDED_BY(mutex_) = false;  // by the last answer

@@ -15,6 +15,11 @@ namespace {
 
 // How often timers look at the roster and the pulls.
 constexpr std::chrono::milliseconds kCheckEvery{500};
+// A bind that is done again is waited for so long, and so long for the first answer to each of its requests.
+// What a cluster elects takes it 4 to 9 seconds.
+constexpr std::chrono::milliseconds kBindSoon{1500};
+constexpr std::chrono::milliseconds kFirstTry{1000};
+constexpr std::chrono::milliseconds kBetweenTries{200};
 // After how many heartbeats the broker is asked what the filter is, and how far the durables are settled.
 constexpr int kAskEvery = 8;
 constexpr std::size_t kChatWindow = 512;
@@ -54,24 +59,111 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Bind(SessionParts parts) {
 
 Session::~Session() { Close(); }
 
-absl::Status Session::BindAll() {
+Session::Steps Session::StepsOf() const {
   const EndpointOptions& options = parts_.options;
-  MW_RETURN_IF_ERROR(OpenStreams());
-  if (options.watch_presence) MW_RETURN_IF_ERROR(WatchPresence());
-  MW_RETURN_IF_ERROR(WatchChannels());
-  if (options.register_presence) {
-    MW_RETURN_IF_ERROR(parts_.own_presence.Publish(parts_.connection, options.request_timeout));
+  Steps steps;
+  // In auth mode a trusted party has made them, and a credential need not allow to look; what is missing
+  // shows when it is used.
+  if (options.creds == nullptr) steps.push_back(Step::kStreams);
+  if (options.watch_presence) steps.push_back(Step::kPresenceWatch);
+  steps.push_back(Step::kChannelWatch);
+  if (options.register_presence) steps.push_back(Step::kPresence);
+  if (!options.receive) return steps;
+  steps.push_back(Step::kInbox);
+  if (options.card.role.has_value()) steps.push_back(Step::kTasks);
+  steps.push_back(Step::kChat);
+  return steps;
+}
+
+absl::Status Session::Do(Step step, std::chrono::milliseconds timeout) {
+  switch (step) {
+    case Step::kStreams:
+      return OpenStreams();
+    case Step::kPresenceWatch:
+      return WatchPresence(timeout);
+    case Step::kChannelWatch:
+      return WatchChannels(timeout);
+    case Step::kPresence:
+      return parts_.own_presence.Publish(parts_.connection, timeout);
+    case Step::kInbox:
+      return BindInbox(timeout);
+    case Step::kTasks:
+      return BindTasks(timeout);
+    case Step::kChat:
+      return BindChat();
   }
-  if (options.receive) MW_RETURN_IF_ERROR(BindDurables());
-  timers_ = std::thread([this] { RunTimers(); });
-  if (options.receive) backfill_ = std::thread([this] { RunBackfill(); });
   return absl::OkStatus();
 }
 
-// In auth mode a trusted party has made them, and a credential need not allow to look; what is missing shows
-// when it is used.
+absl::Status Session::BindAll() {
+  if (parts_.again && parts_.connection.in_cluster()) return BindSoon();
+  for (const Step step : StepsOf()) MW_RETURN_IF_ERROR(Do(step, parts_.options.request_timeout));
+  timers_ = std::thread([this] { RunTimers(); });
+  return absl::OkStatus();
+}
+
+// The usual bind has ended before anybody waits for it in vain, and one that can't be says so.
+absl::Status Session::BindSoon() {
+  const TimePoint deadline = std::chrono::steady_clock::now() + kBindSoon;
+  {
+    MutexLock lock(mutex_);
+    bind_waited_for_ = true;
+  }
+  binder_ = std::thread([this] { FinishBinding(BindLate(StepsOf())); });
+  {
+    MutexLock lock(mutex_);
+    while (!bind_outcome_.has_value() && changed_.WaitUntil(mutex_, deadline)) {
+    }
+    bind_waited_for_ = false;
+    // Taken apart: Debian's absl counts a Status' references unseen by the thread sanitizer.
+    if (bind_outcome_.has_value() && !bind_outcome_->ok()) return *std::exchange(bind_outcome_, std::nullopt);
+  }
+  timers_ = std::thread([this] { RunTimers(); });
+  return absl::OkStatus();
+}
+
+// One after the other; what can't be done now is done when the others have had their turn.
+absl::Status Session::BindLate(Steps steps) {
+  std::chrono::milliseconds timeout = std::min(kFirstTry, parts_.options.request_timeout);
+  while (true) {
+    Steps later;
+    for (const Step step : steps) {
+      const absl::Status status = Do(step, timeout);
+      if (status.ok()) continue;
+      const bool passes = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+      if (!passes || cancelled_ || !parts_.connection.connected()) return status;
+      later.push_back(step);
+    }
+    if (later.empty()) return absl::OkStatus();
+    steps = std::move(later);
+    if (!Pause(kBetweenTries)) return absl::CancelledError("the session has ended");
+    timeout = std::min(2 * timeout, parts_.options.request_timeout);
+  }
+}
+
+bool Session::Pause(std::chrono::milliseconds time) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + time;
+  MutexLock lock(mutex_);
+  while (!cancelled_ && changed_.WaitUntil(mutex_, deadline)) {
+  }
+  return !cancelled_;
+}
+
+void Session::FinishBinding(const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    bind_outcome_ = absl::Status(status.code(), status.message());
+    changed_.NotifyAll();
+    if (bind_waited_for_ || cancelled_) return;
+  }
+  // Nobody hears of it any more: the next connection tells whether that is so. One that was lost is replaced
+  // anyway.
+  if (status.ok() || !parts_.connection.connected()) return;
+  parts_.on_error(status);
+  parts_.connection.ReconnectSoon();
+}
+
 absl::Status Session::OpenStreams() {
-  if (parts_.options.creds != nullptr) return absl::OkStatus();
   const std::string agents = BucketStream(AgentBucket(parts_.options.space));
   for (const StreamConfig& wanted : SpaceStreams(parts_.options.space, /*replicas=*/1)) {
     if (wanted.name == agents) continue;  // the provisioner's own
@@ -82,7 +174,7 @@ absl::Status Session::OpenStreams() {
   return absl::OkStatus();
 }
 
-absl::Status Session::WatchPresence() {
+absl::Status Session::WatchPresence(std::chrono::milliseconds timeout) {
   BucketWatch::Options options;
   options.bucket = PresenceBucket(parts_.options.space);
   options.on_error = parts_.on_error;
@@ -94,24 +186,30 @@ absl::Status Session::WatchPresence() {
     }
     told_roster_.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
   };
-  MW_ASSIGN_OR_RETURN(presence_watch_, StartWatch(std::move(options)));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<BucketWatch> watch, StartWatch(std::move(options), timeout));
+  MutexLock lock(mutex_);
+  presence_watch_ = std::move(watch);
   return absl::OkStatus();
 }
 
-absl::Status Session::WatchChannels() {
+absl::Status Session::WatchChannels(std::chrono::milliseconds timeout) {
   BucketWatch::Options options;
   options.bucket = ChannelBucket(parts_.options.space);
   options.on_error = parts_.on_error;
   options.on_entry = [this](const BucketEntry& entry) {
     if (absl::Status status = parts_.channels.Apply(entry); !status.ok()) parts_.on_error(status);
   };
-  MW_ASSIGN_OR_RETURN(channel_watch_, StartWatch(std::move(options)));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<BucketWatch> watch, StartWatch(std::move(options), timeout));
+  MutexLock lock(mutex_);
+  channel_watch_ = std::move(watch);
   return absl::OkStatus();
 }
 
 // The first that a credential of another space is denied.
-absl::StatusOr<std::unique_ptr<BucketWatch>> Session::StartWatch(BucketWatch::Options options) {
+absl::StatusOr<std::unique_ptr<BucketWatch>> Session::StartWatch(BucketWatch::Options options,
+                                                                 std::chrono::milliseconds timeout) {
   const std::string bucket = options.bucket;
+  options.first_timeout = timeout;
   auto started = BucketWatch::Start(parts_.connection, parts_.api, std::move(options));
   if (!absl::IsPermissionDenied(started.status())) return started;
   return Annotate(started.status(),
@@ -119,35 +217,47 @@ absl::StatusOr<std::unique_ptr<BucketWatch>> Session::StartWatch(BucketWatch::Op
                               parts_.options.space));
 }
 
-absl::Status Session::BindDurables() {
+absl::Status Session::BindInbox(std::chrono::milliseconds timeout) {
   const EndpointOptions& options = parts_.options;
   const std::string& id = options.card.id;
   const std::string dm = DmStream(options.space);
   const ConsumerConfig inbox =
       AsOpenMode(DmDurableConfig(options.space, id), options.ack_wait, options.inactive_threshold);
-  MW_ASSIGN_OR_RETURN(const ConsumerInfo found, FindOrMake(dm, inbox, "provisionDmInbox"));
-  inbox_created_ = found.created;
-  parts_.dm_floor.Raise(found.delivered_consumer_seq, found.ack_floor_stream_seq);
-  MW_RETURN_IF_ERROR(Pull(Delivery::kDm, std::make_shared<BoundDurable>(dm, found.name, found.created),
-                          kDmWindow, MakeHealer(found, parts_.dm_in_hand)));
-  if (options.card.role.has_value()) {
-    const std::string task = TaskStream(options.space);
-    // Shared by the role's instances, so it outlives each of them.
-    MW_ASSIGN_OR_RETURN(
-        const ConsumerInfo queue,
-        FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue"));
-    MW_RETURN_IF_ERROR(Pull(Delivery::kAnycast,
-                            std::make_shared<BoundDurable>(task, queue.name, queue.created), kTaskWindow,
-                            nullptr));
+  MW_ASSIGN_OR_RETURN(const ConsumerInfo found, FindOrMake(dm, inbox, "provisionDmInbox", timeout));
+  {
+    MutexLock lock(mutex_);
+    inbox_created_ = found.created;
   }
-  return parts_.membership.Bind();
+  parts_.dm_floor.Raise(found.delivered_consumer_seq, found.ack_floor_stream_seq);
+  return Pull(Delivery::kDm,
+              std::make_shared<BoundDurable>(dm, found.name, found.created, found.delivered_consumer_seq),
+              kDmWindow, MakeHealer(found, parts_.dm_in_hand));
+}
+
+absl::Status Session::BindTasks(std::chrono::milliseconds timeout) {
+  const EndpointOptions& options = parts_.options;
+  const std::string task = TaskStream(options.space);
+  // Shared by the role's instances, so it outlives each of them.
+  MW_ASSIGN_OR_RETURN(
+      const ConsumerInfo queue,
+      FindOrMake(task, TaskDurableConfig(options.space, *options.card.role), "provisionTaskQueue", timeout));
+  return Pull(Delivery::kAnycast,
+              std::make_shared<BoundDurable>(task, queue.name, queue.created, queue.delivered_consumer_seq),
+              kTaskWindow, nullptr);
+}
+
+absl::Status Session::BindChat() {
+  MW_RETURN_IF_ERROR(parts_.membership.Bind());
+  backfill_ = std::thread([this] { RunBackfill(); });
+  return absl::OkStatus();
 }
 
 // In auth mode it must be there; in open mode it is made like `config`.
 absl::StatusOr<ConsumerInfo> Session::FindOrMake(std::string_view stream, const ConsumerConfig& config,
-                                                 std::string_view provision_call) {
+                                                 std::string_view provision_call,
+                                                 std::chrono::milliseconds timeout) {
   const std::string& name = config.durable_name;
-  absl::StatusOr<ConsumerInfo> found = parts_.api.GetConsumer(stream, name);
+  absl::StatusOr<ConsumerInfo> found = JetStreamApi(parts_.connection, timeout).GetConsumer(stream, name);
   if (absl::IsNotFound(found.status()) && parts_.options.creds == nullptr) {
     found = parts_.api.CreateConsumer(stream, config);
   }
@@ -290,37 +400,47 @@ void Session::Heartbeat() {
 void Session::AskHowDurablesAre() {
   const EndpointOptions& options = parts_.options;
   const auto ask = [this](const std::string& stream, const std::string& name, const std::string& created,
-                          std::function<void(const ConsumerInfo&)> take) {
+                          std::uint64_t deliveries, std::function<void(const ConsumerInfo&)> take) {
     if (created.empty()) return;
-    parts_.api.ConsumerInfoAsync(stream, name,
-                                 [created, take = std::move(take)](const absl::StatusOr<ConsumerInfo>& info) {
-                                   // Another one in its place knows nothing of what this one was to bring.
-                                   if (info.ok() && info->created == created) take(*info);
-                                 });
+    parts_.api.ConsumerInfoAsync(
+        stream, name,
+        [created, deliveries, take = std::move(take)](const absl::StatusOr<ConsumerInfo>& info) {
+          // Another one in its place knows nothing of what this one was to bring.
+          if (info.ok() && IsStill(*info, created, deliveries)) take(*info);
+        });
   };
   const auto raise = [](SettledFloor& floor, const ConsumerInfo& info) {
     floor.Raise(info.delivered_consumer_seq, info.ack_floor_stream_seq);
   };
   ask(ChatStream(options.space), ChatDurable(options.card.id), parts_.membership.durable_created(),
+      parts_.chat_floor.deliveries(),
       [raise, &floor = parts_.chat_floor, told = told_filter_](const ConsumerInfo& info) {
         raise(floor, info);
         MutexLock lock(told->mutex);
         told->info = info;
       });
   if (!parts_.dm_floor.may_rise()) return;
-  ask(DmStream(options.space), DmDurable(options.card.id), inbox_created_,
+  std::string inbox_created;
+  {
+    MutexLock lock(mutex_);
+    inbox_created = inbox_created_;
+  }
+  ask(DmStream(options.space), DmDurable(options.card.id), inbox_created, parts_.dm_floor.deliveries(),
       [raise, &floor = parts_.dm_floor](const ConsumerInfo& info) { raise(floor, info); });
 }
 
 void Session::CheckPulls(TimePoint now) {
   std::vector<std::shared_ptr<PullLoop>> pulls;
+  std::vector<std::shared_ptr<BucketWatch>> watches;
   {
     MutexLock lock(mutex_);
     pulls = pulls_;
+    watches = {presence_watch_, channel_watch_};
   }
   for (const auto& pull : pulls) pull->Check(now);
-  if (presence_watch_ != nullptr) presence_watch_->Check(now);
-  if (channel_watch_ != nullptr) channel_watch_->Check(now);
+  for (const auto& watch : watches) {
+    if (watch != nullptr) watch->Check(now);
+  }
 }
 
 // A durable that is gone, or was made anew by somebody, is one to be bound again, with all that a bind looks
@@ -397,7 +517,8 @@ absl::Status Session::PullChat() {
   const std::string name = ChatDurable(parts_.options.card.id);
   MW_ASSIGN_OR_RETURN(const ConsumerInfo found, parts_.api.GetConsumer(stream, name));
   // It may have been made anew since it was bound, which the first pull then tells.
-  auto durable = std::make_shared<BoundDurable>(stream, name, parts_.membership.durable_created());
+  auto durable = std::make_shared<BoundDurable>(stream, name, parts_.membership.durable_created(),
+                                                parts_.chat_floor.deliveries());
   return Pull(Delivery::kChannel, std::move(durable), kChatWindow, MakeHealer(found, parts_.chat_in_hand));
 }
 
@@ -437,10 +558,16 @@ void Session::Close() {
     pulls.swap(pulls_);
   }
   for (const auto& pull : pulls) pull->Stop();
+  if (binder_.joinable()) binder_.join();
   if (timers_.joinable()) timers_.join();
   if (backfill_.joinable()) backfill_.join();
-  presence_watch_.reset();
-  channel_watch_.reset();
+  std::shared_ptr<BucketWatch> presence_watch;
+  std::shared_ptr<BucketWatch> channel_watch;
+  {
+    MutexLock lock(mutex_);
+    presence_watch.swap(presence_watch_);
+    channel_watch.swap(channel_watch_);
+  }
 }
 
 }  // namespace meshwarden

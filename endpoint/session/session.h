@@ -58,6 +58,8 @@ struct SessionParts {
   std::shared_ptr<InHand> dm_in_hand;
   // Of the chat, direct messages and tasks: what was pulled and not yet handled.
   std::array<std::shared_ptr<Backlog>, 3> backlogs;
+  // This endpoint has been bound before, so whoever uses it knows that it can be.
+  bool again = false;
   // Both must be brief. The first is called under a lock (see ToldRoster): all it may do is post.
   std::function<void(const PresenceEvent&)> on_presence;
   std::function<void(const absl::Status&)> on_error;
@@ -65,7 +67,9 @@ struct SessionParts {
 
 class Session {
  public:
-  // Binds everything, in the order of row E2; an error leaves nothing behind. Blocks.
+  // Binds everything, in the order of row E2; an error leaves nothing behind. Blocks. When it is done again,
+  // what a cluster does not answer or do within moments, since it is electing, is left for later, on a thread
+  // of the session's: an endpoint that is back can be of use without it.
   static absl::StatusOr<std::unique_ptr<Session>> Bind(SessionParts parts);
   // Close(). Not on a thread of the connection.
   ~Session();
@@ -85,14 +89,27 @@ class Session {
   using TimePoint = std::chrono::steady_clock::time_point;
   explicit Session(SessionParts parts);
 
+  // The parts of a bind, in their order.
+  enum class Step { kStreams, kPresenceWatch, kChannelWatch, kPresence, kInbox, kTasks, kChat };
+  using Steps = std::vector<Step>;
+  Steps StepsOf() const;
   absl::Status BindAll();
+  absl::Status BindSoon();
+  absl::Status BindLate(Steps steps);
+  absl::Status Do(Step step, std::chrono::milliseconds timeout);
+  void FinishBinding(const absl::Status& status);
+  // False once the session has ended.
+  bool Pause(std::chrono::milliseconds time);
   absl::Status OpenStreams();
-  absl::Status WatchPresence();
-  absl::Status WatchChannels();
-  absl::StatusOr<std::unique_ptr<BucketWatch>> StartWatch(BucketWatch::Options options);
-  absl::Status BindDurables();
+  absl::Status WatchPresence(std::chrono::milliseconds timeout);
+  absl::Status WatchChannels(std::chrono::milliseconds timeout);
+  absl::StatusOr<std::unique_ptr<BucketWatch>> StartWatch(BucketWatch::Options options,
+                                                          std::chrono::milliseconds timeout);
+  absl::Status BindInbox(std::chrono::milliseconds timeout);
+  absl::Status BindTasks(std::chrono::milliseconds timeout);
+  absl::Status BindChat();
   absl::StatusOr<ConsumerInfo> FindOrMake(std::string_view stream, const ConsumerConfig& config,
-                                          std::string_view provision_call);
+                                          std::string_view provision_call, std::chrono::milliseconds timeout);
   std::shared_ptr<DurableHealer> MakeHealer(const ConsumerInfo& durable, std::shared_ptr<InHand> in_hand);
   // `healer`: null for a durable that has more readers than this one.
   absl::Status Pull(Delivery stream_kind, std::shared_ptr<BoundDurable> durable, std::size_t window,
@@ -125,14 +142,17 @@ class Session {
   const SessionParts parts_;
   const std::shared_ptr<ToldFilter> told_filter_ = std::make_shared<ToldFilter>();
   ToldRoster told_roster_;
-  std::unique_ptr<BucketWatch> presence_watch_;
-  std::unique_ptr<BucketWatch> channel_watch_;
   std::atomic<bool> cancelled_{false};
-  std::string inbox_created_;  // constant once bound
-  bool given_up_ = false;      // the timers' thread's own: another connection has been asked for
+  bool given_up_ = false;  // the timers' thread's own: another connection has been asked for
 
   Mutex mutex_;
   CondVar changed_;
+  // Null until they have been started; they stay until the timers have ended.
+  std::shared_ptr<BucketWatch> presence_watch_ MW_GUARDED_BY(mutex_);
+  std::shared_ptr<BucketWatch> channel_watch_ MW_GUARDED_BY(mutex_);
+  std::string inbox_created_ MW_GUARDED_BY(mutex_);  // empty until it is bound
+  bool bind_waited_for_ MW_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> bind_outcome_ MW_GUARDED_BY(mutex_);
   bool backfill_wanted_ MW_GUARDED_BY(mutex_) = false;
   std::vector<std::shared_ptr<PullLoop>> pulls_ MW_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<BoundDurable>> durables_ MW_GUARDED_BY(mutex_);
@@ -141,6 +161,7 @@ class Session {
 
   std::thread timers_;  // last: they use all of the above
   std::thread backfill_;
+  std::thread binder_;  // starts the one before
 };
 
 }  // namespace meshwarden

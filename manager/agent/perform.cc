@@ -59,7 +59,8 @@ class Performer {
   }
   Outcome operator()(const verb::Join& command) const {
     return OutcomeOf(endpoint_.JoinChannel(command.channel), [](const JoinResult& result) {
-      return fmt::format(R"({{"joined":{},"backfilled":{}}})", result.joined, result.backfilled);
+      return fmt::format(R"({{"joined":{},"backfilled":{}{}}})", result.joined, result.backfilled,
+                         result.history_owed ? R"(,"historyOwed":true)" : "");
     });
   }
   Outcome operator()(const verb::Leave& command) const {

@@ -49,6 +49,7 @@ TEST_P(JoiningTest, E13_AJoinBringsTheHistoryAndThenWhatComes) {
   MW_ASSERT_OK_AND_ASSIGN(const JoinResult first, bob_->endpoint->JoinChannel("ops"));
   EXPECT_TRUE(first.joined);
   EXPECT_EQ(first.backfilled, 2u);
+  EXPECT_FALSE(first.history_owed);
   Send("ops", "new");
   ASSERT_THAT(bob_->Texts(3), ElementsAre("old 1", "old 2", "new"));
   const auto messages = bob_->messages.Await(3);

@@ -72,6 +72,7 @@ class TroubledTest : public ::testing::Test {
     MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, bob_->endpoint->JoinChannel("ops"));
     EXPECT_TRUE(joined.joined);
     EXPECT_EQ(joined.backfilled, 0u);
+    EXPECT_TRUE(joined.history_owed);
     EXPECT_TRUE(bob_->AwaitError("the history of channel \"ops\" has to wait"));
     Answer("test.get.*", [this](const NatsMessage& request) { Reply(request, kNoSuchMessage); });
   }
