@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 
@@ -17,8 +18,8 @@ constexpr std::chrono::milliseconds kRetryWait{200};
 
 }  // namespace
 
-Churn::Churn(const std::vector<Member*>& members, Ledger& ledger, Fault& fault)
-    : members_(members), ledger_(ledger), fault_(fault) {
+Churn::Churn(const std::vector<Member*>& members, Ledger& ledger, Fault& fault, OnCall on_call)
+    : members_(members), ledger_(ledger), fault_(fault), on_call_(std::move(on_call)) {
   for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -109,8 +110,13 @@ bool Churn::Do(const Step& step) {
 }
 
 bool Churn::DoJoin(const Step& step) {
-  if (!Check(members_[step.endpoint]->endpoint().JoinChannel(RoomOf(step.epoch)).status(), step))
+  const Time begin = Clock::now();
+  const absl::Status joined = members_[step.endpoint]->endpoint().JoinChannel(RoomOf(step.epoch)).status();
+  Tell(joined, step, begin);
+  if (!Check(joined, step)) {
+    ledger_.Unclear(step.endpoint, step.epoch);
     return false;
+  }
   ledger_.Joined(step.endpoint, step.epoch);
   const MutexLock lock(mutex_);
   ++joins_;
@@ -119,11 +125,23 @@ bool Churn::DoJoin(const Step& step) {
 
 bool Churn::DoLeave(const Step& step) {
   ledger_.Left(step.endpoint, step.epoch);  // from here on it may miss some
+  const Time begin = Clock::now();
   const absl::StatusOr<bool> left = members_[step.endpoint]->endpoint().LeaveChannel(RoomOf(step.epoch));
+  Tell(left.status(), step, begin);
   if (!Check(left.status(), step)) return false;
   const MutexLock lock(mutex_);
   if (*left) ++leaves_;
   return true;
+}
+
+void Churn::Tell(const absl::Status& status, const Step& step, Time begin) const {
+  if (on_call_ == nullptr) return;
+  on_call_({.endpoint = step.endpoint,
+            .epoch = step.epoch,
+            .joins = step.kind == Kind::kJoin,
+            .leaves = step.kind == Kind::kLeave,
+            .status = status,
+            .took = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin)});
 }
 
 // A refusal of the manager's is no fault by itself: it, too, loses the broker. A room that nobody gets into

@@ -1,9 +1,12 @@
 // Threads that have endpoints join and leave rooms at the times drawn for them.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,8 +24,19 @@ class Churn {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `members`, by index, `ledger` and `fault` must outlive this object.
-  Churn(const std::vector<Member*>& members, Ledger& ledger, Fault& fault);
+  // One call that has ended, told of on the thread that made it.
+  struct Call {
+    std::size_t endpoint = 0;
+    std::size_t epoch = 0;  // of a join or leave
+    bool joins = false;
+    bool leaves = false;
+    absl::Status status;
+    std::chrono::milliseconds took{0};
+  };
+  using OnCall = std::function<void(const Call&)>;
+
+  // `members`, by index, `ledger` and `fault` must outlive this object. `on_call` may be null.
+  Churn(const std::vector<Member*>& members, Ledger& ledger, Fault& fault, OnCall on_call = nullptr);
   // Gives up what is left to do.
   ~Churn();
   Churn(const Churn&) = delete;
@@ -61,10 +75,12 @@ class Churn {
   bool DoJoin(const Step& step);
   bool DoLeave(const Step& step);
   bool Check(const absl::Status& status, const Step& step);
+  void Tell(const absl::Status& status, const Step& step, Time begin) const;
 
   std::vector<Member*> members_;
   Ledger& ledger_;
   Fault& fault_;
+  const OnCall on_call_;
   mutable Mutex mutex_;
   CondVar changed_;
   bool stop_ MW_GUARDED_BY(mutex_) = false;

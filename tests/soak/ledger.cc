@@ -103,7 +103,7 @@ bool Ledger::Mark(Receiver& receiver, std::uint64_t seq) {
   return true;
 }
 
-void Ledger::Received(std::size_t endpoint, const SoakMessage& message) {
+void Ledger::Received(std::size_t endpoint, const SoakMessage& message, bool historical) {
   const MutexLock lock(mutex_);
   const Lane& lane = message.lane;
   ++figures_.delivered[static_cast<std::size_t>(lane.flow)];
@@ -113,6 +113,10 @@ void Ledger::Received(std::size_t endpoint, const SoakMessage& message) {
   }
   std::vector<Receiver>& receivers = found->second.receivers;
   if (!Mark(receivers[endpoint], message.seq)) {
+    if (historical && lane.flow == Flow::kRoom && unclear_[lane.target].contains(endpoint)) {
+      ++figures_.retold;
+      return;
+    }
     return Wrong(figures_.duplicated, endpoint, "duplicated " + IdOf(message));
   }
   if (lane.flow == Flow::kTask && !Mark(receivers[endpoints_], message.seq)) ++figures_.redone;
@@ -132,6 +136,11 @@ void Ledger::Wrong(std::uint64_t& count, std::size_t endpoint, const std::string
 void Ledger::Joined(std::size_t endpoint, std::size_t epoch) {
   const MutexLock lock(mutex_);
   if (!gone_[epoch].contains(endpoint)) members_[epoch].insert(endpoint);
+}
+
+void Ledger::Unclear(std::size_t endpoint, std::size_t epoch) {
+  const MutexLock lock(mutex_);
+  unclear_[epoch].insert(endpoint);
 }
 
 void Ledger::Left(std::size_t endpoint, std::size_t epoch) {

@@ -25,6 +25,7 @@ struct LedgerFigures {
   std::uint64_t delivered[kFlows] = {};
   std::uint64_t duplicated = 0;  // handed to one endpoint more than once
   std::uint64_t strayed = 0;     // handed to one that it was not for, or never sent
+  std::uint64_t retold = 0;      // see Unclear
   std::uint64_t redone = 0;      // tasks handed to a second member: their acknowledgement was lost
   std::string example = {};      // of the first that is wrong
 };
@@ -43,12 +44,15 @@ class Ledger {
   std::uint64_t Backlog(const Lane& lane);
   std::uint64_t Begun(const Lane& lane) const;
 
-  void Received(std::size_t endpoint, const SoakMessage& message);
+  void Received(std::size_t endpoint, const SoakMessage& message, bool historical = false);
   void ReceivedForeign(std::size_t endpoint, const std::string& id);
 
   // Membership of the room of `epoch`: members are owed all its messages. Whoever has left is no member any
   // more, although its join may be told of only after that.
   void Joined(std::size_t endpoint, std::size_t epoch);
+  // A join that nobody confirmed. It may have brought some of the room's messages, and if the next one begins
+  // a stay of its own, that has all of the history.
+  void Unclear(std::size_t endpoint, std::size_t epoch);
   void Left(std::size_t endpoint, std::size_t epoch);
   std::set<std::size_t> MembersOf(std::size_t epoch) const;
 
@@ -93,6 +97,7 @@ class Ledger {
   std::map<Lane, Book> books_ MW_GUARDED_BY(mutex_);
   std::map<std::size_t, std::set<std::size_t>> members_ MW_GUARDED_BY(mutex_);
   std::map<std::size_t, std::set<std::size_t>> gone_ MW_GUARDED_BY(mutex_);
+  std::map<std::size_t, std::set<std::size_t>> unclear_ MW_GUARDED_BY(mutex_);
   LedgerFigures figures_ MW_GUARDED_BY(mutex_);
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
 #include <utility>
 
 #include "base/status.h"
@@ -33,6 +34,7 @@ EndpointHandlers Member::Handlers() {
   };
   handlers.on_error = [this](const absl::Status& status) {
     ++errors_;
+    if (status.message().find("no longer has the durable") != std::string_view::npos) ++durables_lost_;
     KeepError(MessageOf(status));
     if (absl::IsPermissionDenied(status)) fault_.Set(Annotate(status, fmt::format("endpoint {}", index_)));
   };
@@ -53,7 +55,7 @@ void Member::Take(const ReceivedMessage& received) {
   if (!message.has_value()) {
     ledger_.ReceivedForeign(index_, received.message.id);
   } else {
-    ledger_.Received(index_, *message);
+    ledger_.Received(index_, *message, received.historical);
   }
   // Refused while reconnecting: the broker will deliver it again, and it must not come here a second time.
   static_cast<void>(received.settle.Ack());

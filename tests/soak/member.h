@@ -45,6 +45,8 @@ class Member {
   std::uint64_t connects() const { return connects_; }
   std::uint64_t historical() const { return historical_; }
   std::uint64_t errors() const { return errors_; }
+  // Of those: durables that it took for gone.
+  std::uint64_t durables_lost() const { return durables_lost_; }
   std::vector<std::string> last_errors() const {
     const MutexLock lock(mutex_);
     return last_errors_;
@@ -62,6 +64,7 @@ class Member {
   std::atomic<std::uint64_t> connects_{0};
   std::atomic<std::uint64_t> historical_{0};
   std::atomic<std::uint64_t> errors_{0};
+  std::atomic<std::uint64_t> durables_lost_{0};
   mutable Mutex mutex_;
   std::vector<std::string> last_errors_ MW_GUARDED_BY(mutex_);
   std::unique_ptr<Endpoint> endpoint_;  // last: its handlers use the others

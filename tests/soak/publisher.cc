@@ -73,7 +73,12 @@ bool Publisher::Turn(Sender& sender) {
 
 // Whether the message that is pending was settled.
 bool Publisher::Try(Sender& sender) {
+  const auto begin = Clock::now();
   const absl::Status status = Send(sender);
+  if (traffic_.on_try != nullptr) {
+    traffic_.on_try(sender.member->index(), status,
+                    std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begin));
+  }
   const bool first = !std::exchange(sender.tried, true);
   if (status.ok()) {
     ledger_.Confirmed(*std::exchange(sender.pending, std::nullopt));

@@ -1,10 +1,13 @@
 // A thread that publishes for some of the endpoints, each at its rate, as far as receivers keep up.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -25,6 +28,9 @@ struct Traffic {
   std::atomic<bool> stop{false};
   // By when what is still unsettled after `stop` is given up. Set before `stop`.
   std::atomic<std::chrono::steady_clock::time_point> give_up{};
+  // Told of each attempt to publish, on the publishers' threads: whose, how it ended, and how long it took.
+  // May be null.
+  std::function<void(std::size_t member, const absl::Status& status, std::chrono::milliseconds took)> on_try;
 };
 
 class Publisher {

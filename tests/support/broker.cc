@@ -116,6 +116,12 @@ absl::Status TestBroker::Continue() {
   return absl::OkStatus();
 }
 
+absl::Status TestBroker::BeLameDuck() {
+  if (server_ == nullptr) return absl::FailedPreconditionError("the server is down");
+  server_->Signal(SIGUSR2);
+  return absl::OkStatus();
+}
+
 absl::Status TestBroker::Restart() {
   MW_RETURN_IF_ERROR(Kill());
   return Launch();

@@ -49,6 +49,8 @@ class TestBroker {
   // SIGSTOP: connections stay open and nothing is answered. And on again.
   absl::Status Stop();
   absl::Status Continue();
+  // SIGUSR2: it gives up what it leads and ends by itself, its clients one after the other before it.
+  absl::Status BeLameDuck();
   // Starts it again on the same port, killing it first if it is up; with its store, or with an empty one.
   absl::Status Restart();
   absl::Status RestartEmpty();

@@ -1,6 +1,7 @@
 #include "tests/support/mesh.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -56,11 +57,17 @@ absl::StatusOr<SpaceSecrets> SecretsIn(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Start(std::string_view policy_yaml, Made made) {
   std::unique_ptr<Mesh> mesh(new Mesh());
-  MW_RETURN_IF_ERROR(mesh->Prepare(policy_yaml, made));
+  MW_RETURN_IF_ERROR(mesh->Prepare(policy_yaml, made, Brokers::kOne));
   return mesh;
 }
 
-absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made) {
+absl::StatusOr<std::unique_ptr<Mesh>> Mesh::StartOnCluster(std::string_view policy_yaml) {
+  std::unique_ptr<Mesh> mesh(new Mesh());
+  MW_RETURN_IF_ERROR(mesh->Prepare(policy_yaml, Made::kToday, Brokers::kCluster));
+  return mesh;
+}
+
+absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made, Brokers brokers) {
   MW_ASSIGN_OR_RETURN(directory_, MakeScratchDirectory());
   const std::string policy_file = directory_ + "/policy.yaml";
   MW_RETURN_IF_ERROR(WriteFile(policy_file, policy_yaml, {.mode = FileMode::kReadable}));
@@ -78,11 +85,37 @@ absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made) {
   }
   MW_ASSIGN_OR_RETURN(issuer_, Issuer::Load(PathOf("issuer.json")));
 
+  MW_RETURN_IF_ERROR(StartBrokers(brokers));
+  MW_RETURN_IF_ERROR(ConnectPrivileged());
+  return SetUp();
+}
+
+absl::Status Mesh::SetUp() {
+  if (cluster_ == nullptr) return SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/1).status();
+  // Servers that have not heard of their cluster's leader yet can't do it, nor can they say for sure that
+  // they did.
+  absl::Status status;
+  const auto done = [&] {
+    status = SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/TestCluster::kServers).status();
+    return !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
+  };
+  (void)Eventually(done);
+  return status;
+}
+
+absl::Status Mesh::StartBrokers(Brokers brokers) {
   BrokerOptions broker;
   MW_ASSIGN_OR_RETURN(broker.config, ServerConfigWithoutStore(PathOf("server.conf")));
-  MW_ASSIGN_OR_RETURN(broker_, TestBroker::Start(std::move(broker)));
-  MW_RETURN_IF_ERROR(ConnectPrivileged());
-  return SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/1).status();
+  if (brokers == Brokers::kCluster) {
+    MW_ASSIGN_OR_RETURN(cluster_, TestCluster::Start(broker.config));
+  } else {
+    MW_ASSIGN_OR_RETURN(broker_, TestBroker::Start(std::move(broker)));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Mesh::urls() const {
+  return cluster_ == nullptr ? std::vector<std::string>{broker_->url()} : cluster_->urls();
 }
 
 absl::Status Mesh::ConnectPrivileged() {
@@ -121,6 +154,7 @@ absl::Status Mesh::RestartBroker() {
 Mesh::~Mesh() {
   Disconnect();
   broker_.reset();
+  cluster_.reset();
   std::error_code error;
   std::filesystem::remove_all(directory_, error);
 }
@@ -133,7 +167,7 @@ std::string Mesh::PathOf(std::string_view name) const { return fmt::format("{}/s
 
 absl::StatusOr<std::unique_ptr<Connection>> Mesh::Connect(std::shared_ptr<const Creds> creds) {
   ConnectionOptions options;
-  options.servers = {broker_->url()};
+  options.servers = cluster_ == nullptr ? urls() : cluster_->direct_urls();
   options.name = "test";
   options.creds = std::move(creds);
   return Connection::Open(std::move(options));
@@ -182,7 +216,8 @@ absl::StatusOr<std::unique_ptr<Process>> Mesh::LaunchManager(const std::vector<s
                                                              const std::string& log_path) {
   const std::string config = fmt::format(
       "space: {}\nservers: [\"{}\"]\ncredentials: {}\nmover_credentials: {}\npolicy: {}/policy.yaml\n",
-      kSpace, broker_->url(), PathOf("creds/manager.creds"), PathOf("creds/mover.creds"), directory_);
+      kSpace, fmt::join(urls(), "\", \""), PathOf("creds/manager.creds"), PathOf("creds/mover.creds"),
+      directory_);
   const std::string path = directory_ + "/meshwardend.yaml";
   MW_RETURN_IF_ERROR(WriteFile(path, config, {.mode = FileMode::kReadable, .if_exists = IfExists::kReplace}));
   ProcessOptions options;

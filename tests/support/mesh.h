@@ -21,6 +21,7 @@
 #include "provisioning/record_keeper.h"
 #include "provisioning/space_secrets.h"
 #include "tests/support/broker.h"
+#include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
 
@@ -40,10 +41,16 @@ class Mesh {
   enum class Made { kToday, kByAnEarlierVersion };
   // Starts a broker with a fresh trust chain and sets up the space "main" under `policy_yaml`.
   static absl::StatusOr<std::unique_ptr<Mesh>> Start(std::string_view policy_yaml, Made made = Made::kToday);
+  // The same on a cluster of three servers, which all streams are stored on. There is no broker() then; what
+  // connects by this object is not concerned by cuts, agents and managers are.
+  static absl::StatusOr<std::unique_ptr<Mesh>> StartOnCluster(std::string_view policy_yaml);
   ~Mesh();
 
   TestBroker& broker() { return *broker_; }
   std::string url() const { return broker_->url(); }
+  TestCluster& cluster() { return *cluster_; }
+  // Of all servers, for agents.
+  std::vector<std::string> urls() const;
   const std::string& directory() const { return directory_; }
   const Policy& policy() const { return *policy_; }
   const Issuer& issuer() const { return *issuer_; }
@@ -99,7 +106,10 @@ class Mesh {
 
  private:
   Mesh() = default;
-  absl::Status Prepare(std::string_view policy_yaml, Made made);
+  enum class Brokers { kOne, kCluster };
+  absl::Status Prepare(std::string_view policy_yaml, Made made, Brokers brokers);
+  absl::Status StartBrokers(Brokers brokers);
+  absl::Status SetUp();
   // Learns the secret tokens, and connects those who have them.
   absl::Status ConnectPrivileged();
   void Disconnect();
@@ -108,7 +118,8 @@ class Mesh {
   std::shared_ptr<const Policy> policy_;
   std::optional<Issuer> issuer_;
   SpaceSecrets secrets_;
-  std::unique_ptr<TestBroker> broker_;
+  std::unique_ptr<TestBroker> broker_;    // or
+  std::unique_ptr<TestCluster> cluster_;  // the other is null
   std::unique_ptr<Connection> root_;
   std::unique_ptr<JetStreamApi> root_api_;
   std::unique_ptr<Connection> setup_;

@@ -199,8 +199,7 @@ struct TcpProxy::Pair {
 class TcpProxy::Loop {
  public:
   // `place` keeps the port when nobody listens on it.
-  Loop(int port, int target_port, Fd place, Fd wake)
-      : port_(port), target_port_(target_port), place_(std::move(place)), wake_(std::move(wake)) {}
+  Loop(int port, Fd place, Fd wake) : port_(port), place_(std::move(place)), wake_(std::move(wake)) {}
 
   void Wake() const { ::eventfd_write(wake_.get(), 1); }
   std::size_t connections() const { return pairs_.size(); }
@@ -250,7 +249,8 @@ class TcpProxy::Loop {
   void Accept() {
     Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client.open()) return;
-    Fd server = ConnectTo(target_port_);
+    if (faults_.target_port == 0) return Reset(client);
+    Fd server = ConnectTo(faults_.target_port);
     if (!server.open()) return Reset(client);
     SetUpClient(client);
     SetUpClient(server);
@@ -265,7 +265,6 @@ class TcpProxy::Loop {
   }
 
   const int port_;
-  const int target_port_;
   const Fd place_;
   const Fd wake_;
   Fd listener_;
@@ -279,10 +278,12 @@ absl::StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Start(int target_port) {
   Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.open()) return SystemError("eventfd");
   return std::unique_ptr<TcpProxy>(
-      new TcpProxy(port, std::make_unique<Loop>(port, target_port, std::move(place), std::move(wake))));
+      new TcpProxy(port, target_port, std::make_unique<Loop>(port, std::move(place), std::move(wake))));
 }
 
-TcpProxy::TcpProxy(int port, std::unique_ptr<Loop> loop) : port_(port), loop_(std::move(loop)) {
+TcpProxy::TcpProxy(int port, int target_port, std::unique_ptr<Loop> loop)
+    : port_(port), loop_(std::move(loop)) {
+  wanted_.target_port = target_port;
   thread_ = std::thread([this] { Run(); });
   Refuse(false);  // so that it listens when this returns
 }
@@ -299,6 +300,9 @@ std::string TcpProxy::url() const { return fmt::format("nats://127.0.0.1:{}", po
 
 void TcpProxy::Cut() {
   Apply([](Faults& faults) { ++faults.cuts; });
+}
+void TcpProxy::Lead(int target_port) {
+  Apply([target_port](Faults& faults) { faults.target_port = target_port; });
 }
 void TcpProxy::Refuse(bool on) {
   Apply([on](Faults& faults) { faults.refuse = on; });

@@ -25,7 +25,8 @@ namespace meshwarden::testing {
 
 class TcpProxy {
  public:
-  // Listens on a port of its own and connects each client to `target_port` of this machine.
+  // Listens on a port of its own and connects each client to `target_port` of this machine. 0: to be said by
+  // Lead; until then clients are reset.
   static absl::StatusOr<std::unique_ptr<TcpProxy>> Start(int target_port);
   // Cuts all connections.
   ~TcpProxy();
@@ -37,6 +38,8 @@ class TcpProxy {
 
   // Resets all connections, on both sides; what was held or not yet forwarded is lost.
   void Cut();
+  // Where the next clients are connected to.
+  void Lead(int target_port);
   // True: connections that are there stay, new ones are refused.
   void Refuse(bool on);
   // True: connections stay open, also for new clients, and nothing is forwarded either way; false: all that
@@ -60,6 +63,7 @@ class TcpProxy {
 
  private:
   struct Faults {
+    int target_port = 0;
     bool refuse = false;
     bool hang = false;
     bool hold_answers = false;
@@ -70,7 +74,7 @@ class TcpProxy {
   struct Pair;
   class Loop;
 
-  TcpProxy(int port, std::unique_ptr<Loop> loop);
+  TcpProxy(int port, int target_port, std::unique_ptr<Loop> loop);
   // Changes the faults and waits until the thread works by them.
   template <typename Change>
   void Apply(Change change) MW_EXCLUDES(mutex_);
