@@ -152,7 +152,7 @@ TEST_F(RecordKeeperTest, AtWhateverMomentTheSecondOfTwoWritersHearsOfTheFirst) {
       met = true;
       EXPECT_THAT(Write(other, id, "worker"), IsOk());
     });
-    const absl::Status written = Write(*knowing_, id, "planner");
+    const absl::Status written = Write(*knowing_, id, "planner").status();
     interrupted_->BeforeRead(0, nullptr);
     if (!met) continue;
     EXPECT_THAT(written, StatusIs(kPrecondition)) << looks;

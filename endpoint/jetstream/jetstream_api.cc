@@ -206,9 +206,14 @@ absl::Status JetStreamApi::DeleteConsumer(std::string_view stream, std::string_v
 
 absl::StatusOr<StreamInfo> JetStreamApi::GetStream(std::string_view stream) {
   MW_RETURN_IF_ERROR(CheckName("stream", stream));
-  return DecodeStreamInfo(
-      AskAgain(connection_, fmt::format("{}STREAM.INFO.{}", kApi, stream), "", timeout_,
-               [](const NatsMessage& answer) { return DecodeStreamInfo(answer).status(); }));
+  // One that nobody leads the cluster's leader calls empty.
+  const auto decode = [this, stream](absl::StatusOr<NatsMessage> answer) -> absl::StatusOr<StreamInfo> {
+    absl::StatusOr<StreamInfo> info = DecodeStreamInfo(std::move(answer));
+    if (!info.ok() || !connection_.in_cluster() || !info->complete_on.empty()) return info;
+    return NoLeaderError(fmt::format("stream {}", stream));
+  };
+  return decode(AskAgain(connection_, fmt::format("{}STREAM.INFO.{}", kApi, stream), "", timeout_,
+                         [&](const NatsMessage& answer) { return decode(answer).status(); }));
 }
 
 absl::StatusOr<StreamInfo> JetStreamApi::CreateStream(const StreamConfig& config) {

@@ -250,6 +250,19 @@ TEST_F(InClusterTest, AStreamIsCompleteWhereItsLeaderAndCurrentReplicasAre) {
   EXPECT_THAT(stream.complete_on, UnorderedElementsAre("s1", "s2"));
 }
 
+// Its state is that of an empty one, so that its end would seem to be its beginning.
+TEST_F(InClusterTest, AStreamThatNobodyLeadsIsNotTakenForEmpty) {
+  const auto told = [](std::uint64_t last, const std::string& leader) {
+    return fmt::format(
+        R"({{"config":{{"name":"S"}},"created":"then","state":{{"messages":{0},"first_seq":0,"last_seq":{0},)"
+        R"("consumer_count":0}},"cluster":{{"name":"c"{1}}}}})",
+        last, leader);
+  };
+  AnswerWith("$JS.API.STREAM.INFO.S", {told(0, ""), told(7, R"(,"leader":"s1")")});
+  MW_ASSERT_OK_AND_ASSIGN(const StreamInfo stream, api_->GetStream("S"));
+  EXPECT_EQ(stream.last_seq, 7u);
+}
+
 TEST(IsMadeWith, OnlyAClusterMayBeApart) {
   ConsumerInfo info;
   info.created = "2026-01-01T00:00:00.9Z";

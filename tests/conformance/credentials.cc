@@ -149,7 +149,11 @@ absl::Status CheckServerConfig(const Json& credentials) {
                           .account_jwt = Text(credentials.at("account"), "jwt"),
                           .system_id = Text(credentials.at("sys"), "pub"),
                           .system_jwt = Text(credentials.at("sys"), "jwt")};
-  MW_ASSIGN_OR_RETURN(const ServerSettings ours, ReadServerSettings(FormatServerConfig(trust, options)));
+  MW_ASSIGN_OR_RETURN(ServerSettings ours, ReadServerSettings(FormatServerConfig(trust, options)));
+  // Ours alone: how soon a server sees that somebody hangs.
+  for (const char* key : {"ping_interval", "ping_max"}) {
+    MW_RETURN_IF_ERROR(Expect(ours.erase(key) == 1, fmt::format("no setting {}", key)));
+  }
   for (const auto& [key, value] : theirs) {
     const auto found = ours.find(key);
     MW_RETURN_IF_ERROR(Expect(found != ours.end(), fmt::format("no setting {}", key)));

@@ -108,7 +108,7 @@ absl::Status ClusterSoakReport::Verdict() const {
     MW_RETURN_IF_ERROR(
         Within("everybody had published after", one.name, one.published, options.bounds.published));
   }
-  const std::uint64_t least = options.endpoints * faults.size() * 5;
+  const std::uint64_t least = options.endpoints * faults.size() * 2;
   if (Sum(figures.confirmed) < least || joins < faults.size()) {
     return absl::FailedPreconditionError(
         fmt::format("too little happened to tell anything: {} messages confirmed and {} joins",

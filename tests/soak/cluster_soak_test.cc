@@ -19,7 +19,7 @@ TEST(ClusterSoakTest, ServersThatFailLoseAndDoubleNothing) {
   options.faults = {{.deed = Deed::kKill, .victim = Victim::kChatLeader},
                     {.deed = Deed::kStop, .victim = Victim::kMetaLeader},
                     {.deed = Deed::kCutServers, .victim = Victim::kChatLeader}};
-  options.hold = seconds(5);
+  options.hold = seconds(4);
   options.pause = seconds(0);
   options.endpoints = 6;
   options.tasks = false;
