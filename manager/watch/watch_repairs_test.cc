@@ -90,7 +90,9 @@ TEST_F(WatchRepairsTest, OneWhoseRecordIsNotLiveIsNone) {
 
 TEST_F(WatchRepairsTest, APinnedAgentIsItsIdAndNobodyElse) {
   EXPECT_THAT(Repairs(Record("boss")).AgentOf(id_), StatusIs(absl::StatusCode::kNotFound));
-  MW_ASSERT_OK_AND_ASSIGN(const AgentPolicy* const boss, Repairs(Record("bob")).AgentOf(boss_));
+  AgentRecord of_boss = Record("bob");
+  of_boss.id = boss_;
+  MW_ASSERT_OK_AND_ASSIGN(const AgentPolicy* const boss, Repairs(of_boss).AgentOf(boss_));
   EXPECT_EQ(boss->name, "boss");
 }
 

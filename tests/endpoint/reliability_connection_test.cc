@@ -183,7 +183,8 @@ TEST_P(HungManagerTest, Reliability_AJoinThatIsCarriedOutAfterItWasGivenUpShowsO
   EXPECT_EQ(joined.status().code(), absl::StatusCode::kDeadlineExceeded) << joined.status();
   EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));
   manager_->Signal(SIGCONT);
-  ASSERT_TRUE(Eventually([&] { return Filter() == std::vector<std::string>{"general", "ops"}; }));
+  // A manager of ours drops what waited while it stood still; another, or a broker, may carry it out now.
+  ASSERT_THAT(space_->MoveFilterOf(bob_->endpoint->id(), {"general", "ops"}), IsOk());
   Send("ops", "between");
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
   ExpectAgreement("after");
@@ -196,7 +197,7 @@ TEST_P(HungManagerTest, Reliability_ALeaveThatIsCarriedOutAfterItWasGivenUpShows
   manager_->Signal(SIGSTOP);
   EXPECT_EQ(bob_->endpoint->LeaveChannel("ops").status().code(), absl::StatusCode::kDeadlineExceeded);
   manager_->Signal(SIGCONT);
-  ASSERT_TRUE(Eventually([&] { return Filter() == std::vector<std::string>{"general"}; }));
+  ASSERT_THAT(space_->MoveFilterOf(bob_->endpoint->id(), {"general"}), IsOk());
   ASSERT_THAT(bob_->endpoint->Reconnect(), IsOk());
   ExpectAgreement("after");
   EXPECT_THAT(bob_->endpoint->JoinedChannels(), ElementsAre("general"));

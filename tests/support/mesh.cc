@@ -92,12 +92,12 @@ absl::Status Mesh::Prepare(std::string_view policy_yaml, Made made, Brokers brok
 
 absl::Status Mesh::SetUp() {
   if (cluster_ == nullptr) return SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/1).status();
-  // Servers that have not heard of their cluster's leader yet can't do it, nor can they say for sure that
-  // they did.
+  // Servers that have not heard of their cluster's leader yet, or of each other, can't do it, nor can they
+  // say for sure that they did.
   absl::Status status;
   const auto done = [&] {
     status = SetUpSpace(*setup_api_, kSpace, secrets_, /*replicas=*/TestCluster::kServers).status();
-    return !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
+    return status.ok();
   };
   (void)Eventually(done);
   return status;
