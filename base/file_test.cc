@@ -159,7 +159,7 @@ TEST_F(FileTest, DirectoriesAreMadeForTheOwnerAlone) {
 
 TEST_F(FileTest, DirectoriesAreForTheOwnerAloneHoweverTheyAreWritten) {
   const mode_t before = ::umask(0);
-  for (const mode_t mask : {0000, 0022, 0277}) {
+  for (const mode_t mask : {mode_t{0000}, mode_t{0022}, mode_t{0277}}) {
     ::umask(mask);
     const std::string top = std::to_string(mask);
     for (const std::string& path : {top + "/slash/", top + "/two//slashes", "./" + top + "/./dot/.",
