@@ -159,7 +159,8 @@ absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, cons
   Made made;
   absl::Status status = MakeDurables(api, plan, result, made);
   if (status.ok()) status = reservation.Complete();
-  if (!status.ok()) return reservation.TakeBack(status, [&] { return Unmake(api, made); });
+  if (!status.ok())
+    return reservation.TakeBack(status, [&api = parts.api, &made] { return Unmake(api, made); });
   MW_ASSIGN_OR_RETURN(result.jwt, MintUserJwt(issuer, credential, clock));
   return result;
 }

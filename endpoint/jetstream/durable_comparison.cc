@@ -79,7 +79,8 @@ Json SortedFilters(const ConsumerConfig& config) {
 
 // To a server a field that is empty is one that is left out.
 bool IsEmpty(const Json& value) {
-  return value.is_null() || value == false || value == 0 || value == "" ||
+  return value.is_null() || value == false || value == 0 ||
+         (value.is_string() && value.get_ref<const std::string&>().empty()) ||
          (value.is_structured() && value.empty());
 }
 
