@@ -128,7 +128,7 @@ absl::Status Session::BindLate(Steps steps) {
   while (true) {
     Steps later;
     for (const Step step : steps) {
-      const absl::Status status = Do(step, timeout);
+      absl::Status status = Do(step, timeout);
       if (status.ok()) continue;
       const bool passes = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
       if (!passes || cancelled_ || !parts_.connection.connected()) return status;
