@@ -2,13 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <initializer_list>
+
 namespace meshwarden {
 namespace {
 
 TEST(NumberWindowTest, EachNumberIsTakenOnce) {
   NumberWindow window;
-  for (const std::uint64_t number : {1, 3, 2, 100, 99}) EXPECT_TRUE(window.Take(number)) << number;
-  for (const std::uint64_t number : {1, 2, 3, 99, 100}) EXPECT_FALSE(window.Take(number)) << number;
+  for (const std::uint64_t number : std::initializer_list<std::uint64_t>{1, 3, 2, 100, 99})
+    EXPECT_TRUE(window.Take(number)) << number;
+  for (const std::uint64_t number : std::initializer_list<std::uint64_t>{1, 2, 3, 99, 100})
+    EXPECT_FALSE(window.Take(number)) << number;
 }
 
 TEST(NumberWindowTest, WhatLiesFarBackCountsAsTaken) {

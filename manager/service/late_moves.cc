@@ -101,7 +101,7 @@ void LateMoves::Look(const std::string& id) {
   });
 }
 
-void LateMoves::Compare(const std::string& id, Channels found) {
+void LateMoves::Compare(const std::string& id, const Channels& found) {
   Channels right;
   {
     const MutexLock lock(mutex_);

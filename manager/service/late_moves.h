@@ -67,7 +67,7 @@ class LateMoves final : public MoveListener {
   // The agents to be looked at now; forgets those that have been for long enough.
   std::vector<std::string> TakeDue(Time now) MW_REQUIRES(mutex_);
   void Look(const std::string& id) MW_EXCLUDES(mutex_);
-  void Compare(const std::string& id, Channels found) MW_EXCLUDES(mutex_);
+  void Compare(const std::string& id, const Channels& found) MW_EXCLUDES(mutex_);
   // In the agent's turn: moves the filter back, if that is still what it is to be.
   void PutBack(const std::string& id, const Channels& right, AgentQueue::Turn turn) MW_EXCLUDES(mutex_);
   bool IsRight(const std::string& id, const Channels& channels) MW_EXCLUDES(mutex_);
