@@ -131,7 +131,7 @@ TEST_F(ProvisionerRaces, T27_AtTheSameMomentOneWinsWhole) {
     std::barrier start(2);
     {
       std::array<std::jthread, 2> threads;
-      for (const std::size_t i : {0, 1}) {
+      for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
         threads[i] = std::jthread([&, i] {
           start.arrive_and_wait();
           results[i] = ProvisionBy(both_[i], i == 0 ? "worker" : "planner", id);

@@ -167,7 +167,7 @@ TEST_F(LogOutputTest, WhatNobodyWasThereToReadIsCountedAndToldOnceSomebodyIs) {
   const std::vector<std::string> lines = Lines(ReadUntil("next\n"));
   // One that was still to be tried when the reader came was read.
   EXPECT_GE(SumOfDropped(lines), 1u);
-  EXPECT_EQ(SumOfDropped(lines) + std::count(lines.begin(), lines.end(), "lost"),
+  EXPECT_EQ(SumOfDropped(lines) + static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), "lost")),
             static_cast<std::uint64_t>(lost));
 }
 
