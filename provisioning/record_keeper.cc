@@ -162,7 +162,7 @@ absl::Status RecordKeeper::YieldToEarlier(const StandingRecord& standing) {
   MW_ASSIGN_OR_RETURN(const bool moved, Await<bool>([this](auto done) { AskMoved(std::move(done)); }));
   if (moved) return absl::OkStatus();
   MW_RETURN_IF_ERROR(there.status());
-  const absl::Status same = CheckSameAgent(*there, standing.record.agent);
+  absl::Status same = CheckSameAgent(*there, standing.record.agent);
   // A marker would hide the other one's record from all who hold the token.
   if (!same.ok()) MW_RETURN_IF_ERROR(Replace(standing, *there).status());
   return same;
