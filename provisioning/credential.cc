@@ -323,7 +323,7 @@ absl::Status CheckCredential(const CredentialView& credential, Profile profile, 
   options.id = credential.id;
   options.secrets = credential.secrets;
   MW_ASSIGN_OR_RETURN(const Permissions need, PermissionsOf(profile, options));
-  const absl::Status rights = CheckNeed(credential, need);
+  absl::Status rights = CheckNeed(credential, need);
   if (rights.ok()) return rights;
   return absl::FailedPreconditionError(
       fmt::format("{}, so it is no credential of profile {} for space {}{}; name the right file, or mint one "
