@@ -51,6 +51,10 @@ std::vector<PassedRequests::Request> PassedRequests::TakeMoved(const OwnerOf& ow
   });
 }
 
+std::vector<PassedRequests::Request> PassedRequests::TakeOf(const std::string& sender) {
+  return TakeIf([&sender](const Passed& passed) { return passed.request.sender == sender; });
+}
+
 std::vector<PassedRequests::Request> PassedRequests::TakeOld(Time before) {
   return TakeIf([before](const Passed& passed) { return passed.request.arrived < before; });
 }

@@ -41,6 +41,8 @@ class PassedRequests {
   std::vector<std::pair<std::uint64_t, Passed>> ToSendAgain(Time before, Time now, const OwnerOf& owner);
   // Takes out those that have become somebody else's, in the order of their numbers.
   std::vector<Request> TakeMoved(const OwnerOf& owner);
+  // Takes out those of `sender`.
+  std::vector<Request> TakeOf(const std::string& sender);
   // Takes out those that arrived before `before`.
   std::vector<Request> TakeOld(Time before);
 

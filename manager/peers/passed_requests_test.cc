@@ -60,6 +60,14 @@ TEST_F(PassedRequestsTest, WhatBecameAnothersIsTakenOut) {
   EXPECT_THAT(requests_.TakeMoved(Owner()), SizeIs(1));
 }
 
+TEST_F(PassedRequestsTest, ThoseOfOneSenderAreTakenOut) {
+  Pass(1, 0);
+  Pass(2, 0);
+  EXPECT_THAT(requests_.TakeOf("UB"), IsEmpty());
+  EXPECT_THAT(requests_.TakeOf("UA"), SizeIs(2));
+  EXPECT_THAT(requests_.TakeOf("UA"), IsEmpty());
+}
+
 TEST_F(PassedRequestsTest, OldOnesAreTakenOut) {
   Pass(1, 0);
   Pass(2, 500);

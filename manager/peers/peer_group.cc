@@ -208,17 +208,25 @@ bool PeerGroup::PassOn(const std::string& agent_id, const NatsMessage& request) 
                       .reply = request.reply,
                       .payload = request.payload,
                       .age_ms = 0};
+  std::vector<PassedRequests::Request> before;  // what came earlier, if the agent has become ours since
   {
     const MutexLock lock(mutex_);
     const Peer* const other = ledger_.OtherFor(agent_id);
-    if (other == nullptr || other->instance == kUnreadable) return false;
-    to = *other;
-    message.number = ++number_;
-    PassedRequests::Request kept{.sender = agent_id, .message = request, .arrived = now};
-    if (!passed_.Keep(message.number, {.request = std::move(kept), .to = *to, .told = now})) return false;
+    if (other != nullptr && other->instance != kUnreadable) {
+      message.number = ++number_;
+      PassedRequests::Request kept{.sender = agent_id, .message = request, .arrived = now};
+      if (!passed_.Keep(message.number, {.request = std::move(kept), .to = *other, .told = now}))
+        return false;
+      to = *other;
+    } else {
+      before = passed_.TakeOf(agent_id);
+    }
   }
-  Tell(*to, message);
-  return true;
+  for (const PassedRequests::Request& earlier : before) {
+    deliver_(earlier.message, Since(earlier.arrived, now));
+  }
+  if (to.has_value()) Tell(*to, message);
+  return to.has_value();
 }
 
 void PeerGroup::LookAfterPassed() {
