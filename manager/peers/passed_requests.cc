@@ -7,15 +7,24 @@ namespace meshwarden {
 bool PassedRequests::Keep(std::uint64_t number, Passed passed) {
   const std::size_t bytes = passed.request.message.payload.size();
   if (passed_.size() >= kMost || bytes_ + bytes > kMostBytes) return false;
+  const auto mine = of_.find(passed.request.sender);
+  if (mine != of_.end() && mine->second >= kMostOfOne) return false;
+  ++of_[passed.request.sender];
   bytes_ += bytes;
   passed_.emplace(number, std::move(passed));
   return true;
 }
 
+void PassedRequests::Forget(const Request& request) {
+  bytes_ -= request.message.payload.size();
+  const auto mine = of_.find(request.sender);
+  if (--mine->second == 0) of_.erase(mine);
+}
+
 void PassedRequests::Took(const std::string& from, std::uint64_t number) {
   const auto found = passed_.find(number);
   if (found == passed_.end() || found->second.to.instance != from) return;
-  bytes_ -= found->second.request.message.payload.size();
+  Forget(found->second.request);
   passed_.erase(found);
 }
 
@@ -37,7 +46,7 @@ std::vector<PassedRequests::Request> PassedRequests::TakeIf(Predicate wanted) {
   for (auto next = passed_.begin(); next != passed_.end();) {
     const auto one = next++;
     if (!wanted(one->second)) continue;
-    bytes_ -= one->second.request.message.payload.size();
+    Forget(one->second.request);
     taken.push_back(std::move(one->second.request));
     passed_.erase(one);
   }

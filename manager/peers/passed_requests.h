@@ -48,13 +48,18 @@ class PassedRequests {
 
  private:
   static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMostOfOne = 32;               // so that one sender takes only its own places
   static constexpr std::size_t kMostBytes = 8 * 1024 * 1024;  // of payloads
 
   template <typename Predicate>
   std::vector<Request> TakeIf(Predicate wanted);
 
   std::map<std::uint64_t, Passed> passed_;
+  // Takes note of one that goes.
+  void Forget(const Request& request);
+
   std::size_t bytes_ = 0;
+  std::map<std::string, std::size_t> of_;  // how many of each sender; never 0
 };
 
 }  // namespace meshwarden

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace meshwarden {
 namespace {
 
@@ -94,9 +96,25 @@ TEST_F(PassedRequestsTest, TooMuchIsNotKept) {
   EXPECT_TRUE(requests_.Keep(4, large()));
 }
 
+TEST_F(PassedRequestsTest, OneSenderTakesOnlyItsOwnPlaces) {
+  for (std::uint64_t number = 1; number <= 32; ++number) Pass(number, 0);
+  const PassedRequests::Request more{.sender = "UA", .message = {}, .arrived = At(0)};
+  EXPECT_FALSE(requests_.Keep(33, {.request = more, .to = one_, .told = At(0)}));
+  PassedRequests::Request others = more;
+  others.sender = "UB";
+  EXPECT_TRUE(requests_.Keep(34, {.request = others, .to = one_, .told = At(0)}));
+  requests_.Took("ONE", 1);
+  EXPECT_TRUE(requests_.Keep(35, {.request = more, .to = one_, .told = At(0)}));
+}
+
 TEST_F(PassedRequestsTest, TooManyAreNotKept) {
-  for (std::uint64_t number = 1; number <= 4096; ++number) Pass(number, 0);
-  EXPECT_FALSE(requests_.Keep(5000, {.request = {}, .to = one_, .told = At(0)}));
+  PassedRequests::Request request{.sender = "", .message = {}, .arrived = At(0)};
+  for (std::uint64_t number = 1; number <= 4096; ++number) {
+    request.sender = std::to_string(number);
+    ASSERT_TRUE(requests_.Keep(number, {.request = request, .to = one_, .told = At(0)}));
+  }
+  request.sender = "UA";
+  EXPECT_FALSE(requests_.Keep(5000, {.request = request, .to = one_, .told = At(0)}));
 }
 
 }  // namespace
