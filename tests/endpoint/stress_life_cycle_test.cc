@@ -45,10 +45,11 @@ class Seat {
     member_ = *std::move(made);
   }
   // In its place one that is started, if this one is not.
-  bool Revive() {
+  bool Revive(std::string* why = nullptr) {
     if (Now()->endpoint->connected()) return true;
     const absl::Status started = Now()->endpoint->Start();
     if (started.ok()) return true;
+    if (why != nullptr) *why = started.ToString();
     // Stopped for good, as opposed to on its way back or not able to start just now.
     if (Now()->endpoint->Reconnect().message().find("stopped") != std::string::npos) Replace();
     return false;
@@ -156,8 +157,10 @@ class LifeCycleStressTest : public BothModes {
 
   // Whatever was left undone is done, and all hear each other.
   void ExpectAllWell() {
-    for (const auto& seat : seats_) {
-      ASSERT_TRUE(Eventually([&] { return seat->Revive(); }));
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      const auto& seat = seats_[i];
+      std::string why;
+      ASSERT_TRUE(Eventually([&] { return seat->Revive(&why); })) << why << "; " << Describe(i);
       ASSERT_TRUE(Eventually([&] { return seat->Now()->endpoint->JoinChannel("general").ok(); }));
     }
     for (std::size_t i = 0; i < seats_.size(); ++i) {
