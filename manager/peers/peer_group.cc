@@ -118,8 +118,7 @@ void PeerGroup::Take(const StoredKey& stored, Time asked) {
   bool is_news = false;
   {
     const MutexLock lock(mutex_);
-    is_news = view.revision > ledger_.view().revision;
-    ledger_.TakeView(view, asked, steady_clock::now());
+    is_news = ledger_.TakeView(view, asked, steady_clock::now());
     std::erase_if(heard_numbers_, [&view](const auto& entry) { return !view.Has(entry.first); });
     hurry_ = hurry_ || is_news || !known_ || !waiting_.empty();
     known_ = true;

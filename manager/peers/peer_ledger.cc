@@ -12,15 +12,18 @@ PeerView Missed() {
 
 }  // namespace
 
-void PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
-  if (view.revision < view_.revision) return;
-  if (view.revision > view_.revision) {
+bool PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
+  const bool lost = view.revision < view_.revision;
+  if (lost && asked <= learned_at_) return false;
+  const bool is_news = view.revision != view_.revision;
+  if (is_news) {
+    learned_at_ = now;
     if (now >= settled_at_) before_.clear();
     before_.push_back(view_);
     // One in between was missed, in which anything may have been another's. Before this manager came it had
     // nothing.
     const bool is_first = view_.revision == 0 && !view.Has(self_);
-    if (!is_first && view.number != view_.number + 1) before_.push_back(Missed());
+    if (lost || (!is_first && view.number != view_.number + 1)) before_.push_back(Missed());
     finish_until_ = fresh_until_;
     view_ = view;
     // Where nobody was at work, nobody has to be waited for.
@@ -37,6 +40,7 @@ void PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
     for (auto& [instance, heard] : heard_) heard.last = now;
   }
   fresh_until_ = std::max(fresh_until_, asked + times_.fresh);
+  return is_news;
 }
 
 void PeerLedger::Hear(const std::string& instance, Time now) {

@@ -32,8 +32,10 @@ class PeerLedger {
 
   PeerLedger(std::string self, const PeerTimes& times) : self_(std::move(self)), times_(times) {}
 
-  // The view that the bucket had when it was asked, at `asked`. Older ones than the present are ignored.
-  void TakeView(const PeerView& view, Time asked, Time now);
+  // The view that the bucket had when it was asked, at `asked`. True: it is another than the present one.
+  // Older ones than that are ignored, but for one that was asked for since: then the bucket has lost what it
+  // had.
+  bool TakeView(const PeerView& view, Time asked, Time now);
   // A member has been heard of.
   void Hear(const std::string& instance, Time now);
 
@@ -56,6 +58,7 @@ class PeerLedger {
   std::string self_;
   PeerTimes times_;
   PeerView view_;
+  Time learned_at_ = Time::min();  // when the present view became that
   Time fresh_until_ = Time::min();
   // The views before the present one, as long as others may act by them.
   std::vector<PeerView> before_;

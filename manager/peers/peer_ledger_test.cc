@@ -59,10 +59,22 @@ TEST_F(PeerLedgerTest, AViewIsThePresentOneForAWhileAfterItWasAskedFor) {
 }
 
 TEST_F(PeerLedgerTest, AnOlderViewSaysNothing) {
-  ledger_.TakeView(both_, At(0), At(0));
-  ledger_.TakeView(View(1, {us_}), At(600), At(600));
+  ledger_.TakeView(both_, At(0), At(100));
+  ledger_.TakeView(View(1, {us_}), At(90), At(600));
   EXPECT_EQ(ledger_.view(), both_);
   EXPECT_FALSE(ledger_.MayAct(our_agent_, At(900)));
+}
+
+TEST_F(PeerLedgerTest, ABucketThatCameBackEmptyIsBelieved) {
+  EXPECT_TRUE(ledger_.TakeView(View(5, {us_}), At(0), At(10)));
+  // Asked for before the present view was known, it may be late; afterwards it is what there is.
+  EXPECT_FALSE(ledger_.TakeView(PeerView(), At(10), At(200)));
+  EXPECT_TRUE(ledger_.TakeView(PeerView(), At(11), At(200)));
+  EXPECT_FALSE(ledger_.MayAct("UA", At(200)));
+  EXPECT_TRUE(ledger_.TakeView(View(1, {us_}), At(300), At(300)));
+  EXPECT_FALSE(ledger_.MayAct("UA", At(300)));
+  ledger_.TakeView(View(1, {us_}), At(900), At(900));
+  EXPECT_TRUE(ledger_.MayAct("UA", At(1100)));
 }
 
 TEST_F(PeerLedgerTest, WhatMayHaveBeenAnothersWaits) {

@@ -159,6 +159,8 @@ TEST_F(BrokerAway, BackWithAnEmptyStoreNothingIsAnsweredDone) {
   }
   ASSERT_THAT(created, IsOk());
   ASSERT_THAT(mesh_->ProvisionId("bob", bob_.id), IsOk());
+  // Also the managers' view of each other was lost.
+  ASSERT_THAT(manager_->WaitForOutput("managers=0 among_them=no", kPatience), IsOk());
   EXPECT_TRUE(GrantedAgain({"team.>"}));
   EXPECT_EQ(*mesh_->FiltersOf(bob_.id), FiltersFor({"team.>"}));
 }
