@@ -47,7 +47,8 @@ class LostDurableTest : public BothModes {
   void DeleteAndMakeAnew(std::string_view stream, const ConsumerConfig& config) {
     ASSERT_THAT(space_->root_api().DeleteConsumer(stream, config.durable_name), IsOk());
     ASSERT_THAT(space_->Post("general", "between"), IsOk());
-    ASSERT_THAT(space_->root_api().CreateConsumer(stream, config), IsOk());
+    // 2.10 may still be at removing the files of the one that is gone.
+    ASSERT_TRUE(Eventually([&] { return space_->root_api().CreateConsumer(stream, config).ok(); }));
   }
 
   EndpointOptions options_;
