@@ -24,6 +24,9 @@ constexpr std::size_t kDmShare = 12;
 // Of the publishes that fail, how many are not tried again.
 constexpr std::size_t kGivenUpShare = 30;
 constexpr std::chrono::milliseconds kTick{20};
+// A server (2.10) that was cut off while it led may call a message a duplicate of one that it never stored
+// for as long as it remembers ids. Nobody waits for that: the next message is the sender's next try.
+constexpr std::chrono::seconds kLongestTry{10};
 
 }  // namespace
 
@@ -65,6 +68,7 @@ bool Publisher::Turn(Sender& sender) {
     const std::optional<Lane> lane = PickLane(sender);
     if (!lane.has_value()) return false;
     sender.pending = ledger_.Begin(*lane);
+    sender.begun = Clock::now();
     sender.tried = false;
     sender.allowance -= 1;
   }
@@ -87,7 +91,8 @@ bool Publisher::Try(Sender& sender) {
   if (!IsExplained(status)) {
     fault_.Set(Annotate(status, fmt::format("endpoint {} publishing", sender.member->index())));
   }
-  if (!first || random_() % 100 >= kGivenUpShare) return false;
+  const bool given_up = first ? random_() % 100 < kGivenUpShare : Clock::now() - sender.begun > kLongestTry;
+  if (!given_up) return false;
   ledger_.Unknown(*std::exchange(sender.pending, std::nullopt));
   return true;
 }

@@ -46,6 +46,7 @@ class Publisher {
   struct Sender {
     Member* member = nullptr;
     std::optional<SoakMessage> pending = std::nullopt;  // its outcome is unknown as yet
+    std::chrono::steady_clock::time_point begun{};
     bool tried = false;
     double allowance = 0;  // messages that it may send now
     std::chrono::steady_clock::time_point refilled{};
