@@ -204,7 +204,8 @@ absl::StatusOr<ConsumerInfo> HistoryReader::MakeComplete(const HistoryQuery& que
   while (true) {
     MW_ASSIGN_OR_RETURN(const StreamInfo stream, api_.GetStream(stream_));
     absl::StatusOr<ConsumerInfo> made = MakeConsumer(query);
-    if (!made.ok()) return made;
+    // One that is in no cluster is where all is stored, whatever the server calls itself.
+    if (!made.ok() || !made->in_cluster) return made;
     const std::vector<std::string>& complete = stream.complete_on;
     if (std::find(complete.begin(), complete.end(), made->leader) != complete.end()) return made;
     DeleteConsumer();

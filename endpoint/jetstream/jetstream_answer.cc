@@ -256,6 +256,7 @@ absl::StatusOr<ConsumerInfo> ReadConsumerInfo(const Json& json) {
     MW_ASSIGN_OR_RETURN(info.num_waiting, UnsignedField(json, "num_waiting"));
   }
   MW_ASSIGN_OR_RETURN(info.created, RequiredString(json, "created"));
+  info.in_cluster = json.contains("cluster");
   MW_ASSIGN_OR_RETURN(info.leader, LeaderOf(json));
   return info;
 }
@@ -370,6 +371,12 @@ absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answ
     return absl::InvalidArgumentError("field \"total\" must be a number");
   }
   page.total = total->get<std::uint64_t>();
+  if (const auto missing = json.find("missing"); missing != json.end() && missing->is_array()) {
+    for (const SortedJson& name : *missing) {
+      if (!name.is_string()) return absl::InvalidArgumentError("field \"missing\" must be a list of names");
+      page.missing.push_back(name.get<std::string>());
+    }
+  }
   const auto consumers = json.find("consumers");
   if (consumers == json.end() || consumers->is_null()) return page;
   if (!consumers->is_array()) return absl::InvalidArgumentError("field \"consumers\" must be a list");

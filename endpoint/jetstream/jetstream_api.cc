@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -94,9 +95,10 @@ absl::Status CheckPage(std::string_view what, std::size_t listed, std::size_t mo
 
 // Of a consumer that nobody leads, the cluster's own leader answers with what was once asked for: the state
 // is that of one which has never delivered anything, and the time of creation another.
-absl::StatusOr<ConsumerInfo> CheckLed(absl::StatusOr<ConsumerInfo> info, bool in_cluster) {
-  if (!info.ok() || !in_cluster || !info->leader.empty()) return info;
-  return NoLeaderError(fmt::format("consumer {} of {}", info->name, info->stream));
+bool MayBeUnled(const ConsumerInfo& info) {
+  return !info.in_cluster && info.delivered_consumer_seq == 0 && info.delivered_stream_seq == 0 &&
+         info.ack_floor_consumer_seq == 0 && info.ack_floor_stream_seq == 0 && info.num_ack_pending == 0 &&
+         info.num_pending == 0 && info.num_waiting == 0;
 }
 
 // The API of older servers has no such verb. They can't be asked: where somebody watches its subject, they
@@ -145,9 +147,41 @@ bool IsMadeWith(const ConsumerInfo& info, std::string_view created) {
   return std::max(*now, *before) - std::min(*now, *before) < kMadeTogether;
 }
 
+// A server may be called one of a cluster and store all by itself: one that only has a cluster's name does,
+// and one that is a leaf of another. What it says of consumers tells.
+struct JetStreamApi::Surroundings {
+  std::atomic<bool> stands_alone{false};
+
+  // `by_leader`: nobody but the one who has the consumer answers so.
+  void Learn(const ConsumerInfo& info, bool by_leader) {
+    if (info.in_cluster) {
+      stands_alone = false;
+    } else if (by_leader || !MayBeUnled(info)) {
+      stands_alone = true;
+    }
+  }
+  absl::StatusOr<ConsumerInfo> CheckLed(absl::StatusOr<ConsumerInfo> info, bool in_cluster) {
+    if (!info.ok()) return info;
+    Learn(*info, false);
+    const bool unled = info->in_cluster ? info->leader.empty() : MayBeUnled(*info) && !stands_alone;
+    if (!in_cluster || !unled) return info;
+    return NoLeaderError(fmt::format("consumer {} of {}", info->name, info->stream));
+  }
+};
+
 JetStreamApi::JetStreamApi(Connection& connection, std::chrono::milliseconds timeout,
                            std::string delete_token)
-    : connection_(connection), timeout_(timeout), delete_token_(std::move(delete_token)) {}
+    : connection_(connection),
+      timeout_(timeout),
+      delete_token_(std::move(delete_token)),
+      surroundings_(std::make_shared<Surroundings>()) {}
+
+JetStreamApi::Callback<ConsumerInfo> JetStreamApi::Learning(Callback<ConsumerInfo> done) const {
+  return [surroundings = surroundings_, done = std::move(done)](absl::StatusOr<ConsumerInfo> info) {
+    if (info.ok()) surroundings->Learn(*info, true);
+    done(std::move(info));
+  };
+}
 
 absl::StatusOr<NatsMessage> JetStreamApi::Destroy(const std::string& tail, const std::string& body) {
   // In this order: a broker that does not know the token does not answer at all.
@@ -158,12 +192,12 @@ absl::StatusOr<NatsMessage> JetStreamApi::Destroy(const std::string& tail, const
 
 void JetStreamApi::CreateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
                                        Callback<ConsumerInfo> done) {
-  WriteConsumer(connection_, timeout_, stream, config, "create", std::move(done));
+  WriteConsumer(connection_, timeout_, stream, config, "create", Learning(std::move(done)));
 }
 
 void JetStreamApi::UpdateConsumerAsync(std::string_view stream, const ConsumerConfig& config,
                                        Callback<ConsumerInfo> done) {
-  WriteConsumer(connection_, timeout_, stream, config, "update", std::move(done));
+  WriteConsumer(connection_, timeout_, stream, config, "update", Learning(std::move(done)));
 }
 
 void JetStreamApi::ConsumerInfoAsync(std::string_view stream, std::string_view consumer,
@@ -173,8 +207,9 @@ void JetStreamApi::ConsumerInfoAsync(std::string_view stream, std::string_view c
   if (!status.ok()) return done(status);
   connection_.RequestAsync(
       fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "", timeout_,
-      [&connection = connection_, done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
-        done(CheckLed(DecodeConsumerInfo(std::move(answer)), connection.in_cluster()));
+      [&connection = connection_, surroundings = surroundings_,
+       done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+        done(surroundings->CheckLed(DecodeConsumerInfo(std::move(answer)), connection.in_cluster()));
       });
 }
 
@@ -192,7 +227,7 @@ absl::StatusOr<ConsumerInfo> JetStreamApi::GetConsumer(std::string_view stream, 
   MW_RETURN_IF_ERROR(CheckName("stream", stream));
   MW_RETURN_IF_ERROR(CheckName("consumer", consumer));
   const auto decode = [this](absl::StatusOr<NatsMessage> answer) {
-    return CheckLed(DecodeConsumerInfo(std::move(answer)), connection_.in_cluster());
+    return surroundings_->CheckLed(DecodeConsumerInfo(std::move(answer)), connection_.in_cluster());
   };
   return decode(AskAgain(connection_, fmt::format("{}CONSUMER.INFO.{}.{}", kApi, stream, consumer), "",
                          timeout_, [&](const NatsMessage& answer) { return decode(answer).status(); }));
@@ -228,10 +263,16 @@ absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::strin
   std::vector<ConsumerInfo> consumers;
   for (std::size_t listed = 0;;) {
     MW_ASSIGN_OR_RETURN(ConsumerPage page, ListConsumersFrom(stream, listed));
-    MW_RETURN_IF_ERROR(CheckPage("consumers", listed, page.listed));
-    listed += page.listed;
+    MW_RETURN_IF_ERROR(CheckPage("consumers", listed, page.passed()));
+    listed += page.passed();
     std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(consumers));
-    if (page.listed == 0 || listed >= page.total) return consumers;
+    for (const std::string& missing : page.missing) {
+      absl::StatusOr<ConsumerInfo> info = GetConsumer(stream, missing);
+      if (absl::IsNotFound(info.status())) continue;  // deleted since
+      MW_RETURN_IF_ERROR(info.status());
+      consumers.push_back(*std::move(info));
+    }
+    if (page.passed() == 0 || listed >= page.total) return consumers;
   }
 }
 

@@ -64,6 +64,8 @@ struct ConsumerInfo {
   std::uint64_t num_waiting = 0;  // pulls that wait for messages, whoever made them
   // When, as the broker wrote it; another one for a consumer that was made anew. See IsMadeWith.
   std::string created;
+  bool in_cluster =
+      false;           // the answer names the cluster that has it; one that nobody leads has none to say so
   std::string leader;  // the server that leads it in a cluster; empty outside one
 };
 
@@ -77,6 +79,9 @@ struct ConsumerPage {
   std::vector<ConsumerInfo> consumers;
   std::size_t listed = 0;   // by the broker, with those that cannot be read
   std::uint64_t total = 0;  // what the broker says there is in all pages
+  // In a cluster: of this part, those of which nobody could be asked. They are there.
+  std::vector<std::string> missing;
+  std::size_t passed() const { return listed + missing.size(); }
 };
 
 struct StreamInfo {
@@ -86,7 +91,8 @@ struct StreamInfo {
   std::uint64_t last_seq = 0;
   std::uint64_t consumers = 0;
   std::string created;  // when, as the broker wrote it; another one for a stream that was made anew
-  // In a cluster: the servers that had all of it, as far as its leader knew. Empty outside one.
+  // In a cluster: the servers that had all of it, as far as its leader knew; none where nobody leads it. A
+  // server that stands alone names itself.
   std::vector<std::string> complete_on;
 };
 
@@ -129,7 +135,8 @@ class JetStreamApi {
   absl::StatusOr<ConsumerInfo> GetConsumer(std::string_view stream, std::string_view consumer);
   absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
   // All of them that can be read, page by page: one that is made or deleted meanwhile may be missing or
-  // listed twice.
+  // listed twice. One whose state nobody can tell makes it Unavailable: a list without it would be taken for
+  // the whole.
   absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
   // One page, which leaves out the first `offset` of them, for whoever has something else to do in between.
   absl::StatusOr<ConsumerPage> ListConsumersFrom(std::string_view stream, std::size_t offset);
@@ -180,9 +187,14 @@ class JetStreamApi {
   // Of a verb that destroys, `tail` being the verb and what it names.
   absl::StatusOr<NatsMessage> Destroy(const std::string& tail, const std::string& body);
 
+  // Whether a consumer whose answer names no leader has none, as far as is known.
+  struct Surroundings;
+  Callback<ConsumerInfo> Learning(Callback<ConsumerInfo> done) const;
+
   Connection& connection_;
   const std::chrono::milliseconds timeout_;
   const std::string delete_token_;
+  const std::shared_ptr<Surroundings> surroundings_;  // calls in flight may outlive this object
 };
 
 }  // namespace meshwarden

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -173,106 +172,6 @@ TEST_F(JetStreamApiTest, WhatIsNotStoredYetIsNoSuccess) {
   }
   answer = R"({"stream":"S","seq":4,"duplicate":true})";
   EXPECT_THAT(api_->PublishMessage("a.b", "x", "id"), IsOk());
-}
-
-// A server of a cluster, without JetStream: the test answers as one with it would.
-class InClusterTest : public JetStreamApiTest {
- protected:
-  void SetUp() override {
-    BrokerOptions options;
-    options.config = "server_name: plain\ncluster { name: c, listen: \"127.0.0.1:-1\" }\n";
-    Start(options);
-    ASSERT_TRUE(connection_->in_cluster());
-  }
-  static std::string InfoOf(int delivered, const std::string& created, const std::string& more) {
-    return fmt::format(
-        R"({{"stream_name":"S","name":"d","config":{{"durable_name":"d","filter_subjects":["a.>"]}},)"
-        R"("delivered":{{"consumer_seq":{0},"stream_seq":{0}}},"ack_floor":{{"consumer_seq":0,"stream_seq":0}},)"
-        R"("num_ack_pending":0,"num_pending":0,"created":"{1}"{2}}})",
-        delivered, created, more);
-  }
-  // Request number N gets answer number N, or the last; none if that is empty.
-  void AnswerWith(const std::string& subject, std::vector<std::string> answers) {
-    const auto answer = [this, answers = std::move(answers)](const NatsMessage& request) {
-      const std::string& text = answers[std::min<std::size_t>(asked_++, answers.size() - 1)];
-      if (!text.empty()) (void)connection_->Publish(request.reply, text);
-    };
-    MW_ASSERT_OK_AND_ASSIGN(responder_, connection_->Subscribe(subject, "", answer));
-    ASSERT_THAT(connection_->Flush(kTimeout), IsOk());
-  }
-
-  static constexpr char kInfo[] = "$JS.API.CONSUMER.INFO.S.d";
-  const std::string leaderless_ = InfoOf(0, "2026-01-01T00:00:00.002Z", "");
-  const std::string led_ = InfoOf(5, "2026-01-01T00:00:00Z", R"(,"cluster":{"name":"c","leader":"s1"})");
-  std::atomic<std::size_t> asked_{0};
-  std::unique_ptr<Subscription> responder_;
-};
-
-TEST_F(InClusterTest, AConsumerThatNobodyLeadsIsNoNews) {
-  AnswerWith(kInfo, {leaderless_});
-  Collector<absl::Status> told;
-  api_->ConsumerInfoAsync("S", "d",
-                          [&](const absl::StatusOr<ConsumerInfo>& info) { told.Add(info.status()); });
-  ASSERT_THAT(told.Await(1), ElementsAre(StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no leader"))));
-  EXPECT_TRUE(HasJsError(told.Await(1)[0], JsError::kNoLeader));
-}
-
-TEST_F(InClusterTest, ALeaderIsWaitedFor) {
-  AnswerWith(kInfo, {leaderless_, led_});
-  MW_ASSERT_OK_AND_ASSIGN(const ConsumerInfo info, api_->GetConsumer("S", "d"));
-  EXPECT_EQ(info.delivered_consumer_seq, 5u);
-  EXPECT_EQ(info.leader, "s1");
-  EXPECT_EQ(asked_, 2u);
-}
-
-TEST_F(InClusterTest, WhatNobodyHeardIsAskedAgain) {
-  AnswerWith(kInfo, {"", led_});
-  EXPECT_THAT(api_->GetConsumer("S", "d"), IsOk());
-  EXPECT_EQ(asked_, 2u);
-}
-
-TEST_F(InClusterTest, WhereNothingIsToBeHadTheLastWordCounts) {
-  api_ = std::make_unique<JetStreamApi>(*connection_, std::chrono::milliseconds(500));
-  AnswerWith(kInfo, {leaderless_});
-  EXPECT_THAT(api_->GetConsumer("S", "d"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no leader")));
-  responder_.reset();
-  AnswerWith("$JS.API.STREAM.INFO.S", {""});
-  EXPECT_THAT(api_->GetStream("S"), StatusIs(absl::StatusCode::kDeadlineExceeded));
-}
-
-TEST_F(InClusterTest, AStreamIsCompleteWhereItsLeaderAndCurrentReplicasAre) {
-  AnswerWith("$JS.API.STREAM.INFO.S",
-             {R"({"config":{"name":"S"},"created":"then","state":{"messages":1,"first_seq":1,"last_seq":1,)"
-              R"("consumer_count":0},"cluster":{"name":"c","leader":"s1","replicas":[)"
-              R"({"name":"s2","current":true,"active":1},{"name":"s3","current":false,"active":1},)"
-              R"({"name":"s4","current":true,"active":1,"lag":3}]}})"});
-  MW_ASSERT_OK_AND_ASSIGN(const StreamInfo stream, api_->GetStream("S"));
-  EXPECT_THAT(stream.complete_on, UnorderedElementsAre("s1", "s2"));
-}
-
-// Its state is that of an empty one, so that its end would seem to be its beginning.
-TEST_F(InClusterTest, AStreamThatNobodyLeadsIsNotTakenForEmpty) {
-  const auto told = [](std::uint64_t last, const std::string& leader) {
-    return fmt::format(
-        R"({{"config":{{"name":"S"}},"created":"then","state":{{"messages":{0},"first_seq":0,"last_seq":{0},)"
-        R"("consumer_count":0}},"cluster":{{"name":"c"{1}}}}})",
-        last, leader);
-  };
-  AnswerWith("$JS.API.STREAM.INFO.S", {told(0, ""), told(7, R"(,"leader":"s1")")});
-  MW_ASSERT_OK_AND_ASSIGN(const StreamInfo stream, api_->GetStream("S"));
-  EXPECT_EQ(stream.last_seq, 7u);
-}
-
-TEST(IsMadeWith, OnlyAClusterMayBeApart) {
-  ConsumerInfo info;
-  info.created = "2026-01-01T00:00:00.9Z";
-  EXPECT_TRUE(IsMadeWith(info, "2026-01-01T00:00:00.9Z"));
-  EXPECT_FALSE(IsMadeWith(info, "2026-01-01T00:00:00.901Z"));
-  info.leader = "s1";
-  EXPECT_TRUE(IsMadeWith(info, "2026-01-01T00:00:01.1Z"));
-  EXPECT_TRUE(IsMadeWith(info, "2026-01-01T00:00:00.1Z"));
-  EXPECT_FALSE(IsMadeWith(info, "2026-01-01T00:00:02Z"));
-  EXPECT_FALSE(IsMadeWith(info, ""));
 }
 
 TEST_F(JetStreamApiTest, WithoutJetStreamThereIsNoResponder) {

@@ -108,8 +108,12 @@ absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_v
   if (!version.ok()) return no_nats;
   const absl::StatusOr<std::optional<std::string>> cluster = OptionalString(*info, "cluster");
   if (!cluster.ok()) return no_nats;
+  const absl::StatusOr<std::optional<std::string>> name = OptionalString(*info, "server_name");
+  if (!name.ok()) return no_nats;
+  // A leaf of other servers that is in no cluster calls itself one by its own name.
+  const bool in_cluster = !cluster->value_or("").empty() && *cluster != *name;
   return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes)),
-                        .in_cluster = !cluster->value_or("").empty()};
+                        .in_cluster = in_cluster};
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "manager/watch/place_keeper.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -88,6 +90,11 @@ absl::Status PlaceKeeper::TakePages(Stream& stream, const Attend& attend, Findin
     MW_ASSIGN_OR_RETURN(const ConsumerPage page, parts_.repairs.api().ListConsumersFrom(stream.name, listed));
     for (const ConsumerInfo& durable : page.consumers) Take(stream, durable, findings);
     if (page.listed > page.consumers.size()) TellUnreadable(stream, page.listed - page.consumers.size());
+    // What is there and cannot be asked is neither gone nor known: the next look may tell.
+    if (!page.missing.empty()) {
+      return absl::UnavailableError(fmt::format("nobody could tell how {} durables of {} are, {} among them",
+                                                page.missing.size(), stream.name, page.missing.front()));
+    }
     listed += page.listed;
     if (page.listed == 0 || listed >= page.total) return absl::OkStatus();
     if (!attend()) return absl::CancelledError("broken off");
