@@ -439,7 +439,10 @@ ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
                 change.channel))};
   }
   const absl::StatusOr<ConsumerInfo> info = filter_.Look();
-  if (IsUnanswered(info.status())) return {.status = info.status(), .unanswered = true};
+  // Without knowing what something else took out, a move would put it back as if it had been there.
+  if (IsUnanswered(info.status()) || HasJsError(info.status(), JsError::kNoLeader)) {
+    return {.status = info.status(), .unanswered = true};
+  }
   Channels held = asked;
   if (info.ok()) {
     // What something else has taken out since the last look comes back by this move.

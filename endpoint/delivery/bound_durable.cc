@@ -26,12 +26,11 @@ void BoundDurable::Doubt() {
 
 void BoundDurable::Saw(std::uint64_t consumer_seq) {
   MutexLock lock(mutex_);
-  if (consumer_seq <= last_seq_) {
+  if (consumer_seq <= deliveries_) {
     doubted_ = true;
     went_back_ = true;
   }
-  last_seq_ = consumer_seq;
-  deliveries_ = std::max(deliveries_, consumer_seq);
+  deliveries_ = consumer_seq;
 }
 
 void BoundDurable::Check(JetStreamApi& api) {

@@ -46,9 +46,8 @@ class BoundDurable : public std::enable_shared_from_this<BoundDurable> {
   const std::string created_;
 
   mutable Mutex mutex_;
-  std::uint64_t last_seq_ MW_GUARDED_BY(mutex_) = 0;  // that came here
-  std::uint64_t deliveries_ MW_GUARDED_BY(mutex_);    // the most that it was known to have made
-  bool went_back_ MW_GUARDED_BY(mutex_) = false;      // what came was counted anew
+  std::uint64_t deliveries_ MW_GUARDED_BY(mutex_);  // that it was last known to have made
+  bool went_back_ MW_GUARDED_BY(mutex_) = false;    // what came was counted anew
   bool doubted_ MW_GUARDED_BY(mutex_) = false;
   bool asking_ MW_GUARDED_BY(mutex_) = false;
   bool missed_ MW_GUARDED_BY(mutex_) = false;  // by the last answer

@@ -292,8 +292,9 @@ absl::Status Session::PullChat() {
   const std::string name = ChatDurable(parts_.options.card.id);
   MW_ASSIGN_OR_RETURN(const ConsumerInfo found, parts_.api.GetConsumer(stream, name));
   // It may have been made anew since it was bound, which the first pull then tells.
-  auto durable = std::make_shared<BoundDurable>(stream, name, parts_.membership.durable_created(),
-                                                parts_.chat_floor.deliveries());
+  auto durable =
+      std::make_shared<BoundDurable>(stream, name, parts_.membership.durable_created(),
+                                     std::max(parts_.chat_floor.deliveries(), found.delivered_consumer_seq));
   return Pull(Delivery::kChannel, std::move(durable), kChatWindow, MakeHealer(found, parts_.chat_in_hand));
 }
 

@@ -96,6 +96,8 @@ class Session {
   absl::Status BindAll();
   absl::Status BindSoon();
   absl::Status BindLate(Steps steps);
+  // Tells the application once of each `status` in a row; `told`: the last one.
+  void TellLate(const absl::Status& status, std::string& told) const;
   absl::Status Do(Step step, std::chrono::milliseconds timeout);
   void FinishBinding(const absl::Status& status);
   // False once the session has ended.

@@ -18,6 +18,8 @@ namespace {
 constexpr std::chrono::milliseconds kBindSoon{1500};
 constexpr std::chrono::milliseconds kFirstTry{1000};
 constexpr std::chrono::milliseconds kBetweenTries{200};
+// Longer than a cluster takes to elect; what fails then is told.
+constexpr std::chrono::seconds kElection{10};
 constexpr std::size_t kDmWindow = 64;
 // One by one, so that a busy instance doesn't hold what an idle one of the role could do.
 constexpr std::size_t kTaskWindow = 1;
@@ -89,21 +91,36 @@ absl::Status Session::BindSoon() {
 
 // One after the other; what can't be done now is done when the others have had their turn.
 absl::Status Session::BindLate(Steps steps) {
+  const TimePoint begin = std::chrono::steady_clock::now();
   std::chrono::milliseconds timeout = std::min(kFirstTry, parts_.options.request_timeout);
+  std::string told;
   while (true) {
     Steps later;
+    absl::Status failed;
     for (const Step step : steps) {
       absl::Status status = Do(step, timeout);
       if (status.ok()) continue;
-      const bool passes = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+      const bool is_late = std::chrono::steady_clock::now() - begin > kElection;
+      // Nobody answers for a while when a cluster elects; for good where what is asked for is not there.
+      const bool passes = absl::IsDeadlineExceeded(status) ||
+                          (absl::IsUnavailable(status) && !(is_late && IsNoResponders(status)));
       if (!passes || cancelled_ || !parts_.connection.connected()) return status;
+      if (is_late && failed.ok()) failed = std::move(status);
       later.push_back(step);
     }
     if (later.empty()) return absl::OkStatus();
+    TellLate(failed, told);
     steps = std::move(later);
     if (!Pause(kBetweenTries)) return absl::CancelledError("the session has ended");
     timeout = std::min(2 * timeout, parts_.options.request_timeout);
   }
+}
+
+// The connection is up, and calls are taken: only this tells that something does not come.
+void Session::TellLate(const absl::Status& status, std::string& told) const {
+  if (status.ok() || MessageOf(status) == told) return;
+  told = MessageOf(status);
+  parts_.on_error(Annotate(status, "connected, but not everything could be bound yet; trying on"));
 }
 
 bool Session::Pause(std::chrono::milliseconds time) {
