@@ -105,6 +105,7 @@ class Door : public std::enable_shared_from_this<Door> {
   using AnswerPtr = std::shared_ptr<Answer>;
 
   std::optional<std::string> SenderOf(const NatsMessage& message) const;
+  bool IsDiverted(const std::string& sender, const NatsMessage& message) const;
   bool GoesAside(const Arrived& arrived) const;
   void Read(const Arrived& arrived) const;
   void Admit(const Arrived& arrived, ControlRequest request, const AnswerPtr& answer) const;
@@ -122,10 +123,10 @@ void Door::Take(NatsMessage message, milliseconds age) const {
   std::optional<std::string> sender = SenderOf(message);
   if (!sender) return Tell(Refusal::kForeignSubject, "", message.subject);
   if (!IsReplyOf(*sender, message.reply)) return Tell(Refusal::kForeignReply, *sender, message.reply);
-  if (options_.divert != nullptr && options_.divert(*sender, message)) return;
   if (options_.meter != nullptr) {
     if (const auto wait = options_.meter->Refuses(*sender)) return SlowDown(*sender, message.reply, *wait);
   }
+  if (IsDiverted(*sender, message)) return;
   const auto arrived = std::make_shared<const Arrived>(Arrived{.sender = *std::move(sender),
                                                                .message = std::move(message),
                                                                .at = std::chrono::steady_clock::now() - age});
@@ -133,6 +134,13 @@ void Door::Take(NatsMessage message, milliseconds age) const {
   const bool has_room =
       options_.aside->Post(arrived->sender, [self = shared_from_this(), arrived] { self->Read(*arrived); });
   if (!has_room) SlowDown(arrived->sender, arrived->message.reply, kRoomAfter);
+}
+
+// What is too large is refused here, whoever it would be for; and what it costs to hand on is the sender's.
+bool Door::IsDiverted(const std::string& sender, const NatsMessage& message) const {
+  if (options_.divert == nullptr || message.payload.size() > kMaxControlRequestBytes) return false;
+  const SenderMeter::Charge charge(options_.meter, sender);
+  return options_.divert(sender, message);
 }
 
 // What is too large is not read at all.

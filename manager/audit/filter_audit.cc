@@ -1,6 +1,7 @@
 #include "manager/audit/filter_audit.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -37,7 +38,9 @@ struct Cut {
   std::vector<std::string> channels;  // empty: parked
 };
 
-struct Done {};
+struct Outcome {
+  std::optional<Cut> cut;  // none: there was nothing to be cut any more
+};
 
 class Audit {
  public:
@@ -128,27 +131,42 @@ class Audit {
   }
 
   absl::Status Move(const std::vector<Cut>& cuts) {
-    const std::vector<absl::StatusOr<Done>> moved =
-        SideBySide<Done, Cut>(cuts, kAtATime, [this](const Cut& cut, auto done) {
-          const auto told = [done](absl::Status status) {
-            done(status.ok() ? absl::StatusOr<Done>(Done{}) : absl::StatusOr<Done>(std::move(status)));
-          };
-          if (cut.channels.empty()) return privileged_.ParkChatAsync(cut.reader.id, told);
-          privileged_.SetChatFilterAsync(cut.reader.id, cut.channels, told);
-        });
+    const std::vector<absl::StatusOr<Outcome>> moved = SideBySide<Outcome, Cut>(
+        cuts, kAtATime, [this](const Cut& cut, auto done) { MoveAsItIsNow(cut, std::move(done)); });
     for (std::size_t i = 0; i < cuts.size(); ++i) {
       // One that was deleted meanwhile reads nothing.
       if (absl::IsNotFound(moved[i].status())) continue;
       if (IsBrokerAway(moved[i].status())) return moved[i].status();
-      if (moved[i].ok()) {
-        TellCut(cuts[i]);
-      } else {
+      if (!moved[i].ok()) {
         TellFailed(cuts[i].reader.id,
                    "an agent reads more than its policy allows, and the broker does not take it back",
                    moved[i].status());
+      } else if (moved[i]->cut.has_value()) {
+        TellCut(*moved[i]->cut);
       }
     }
     return absl::OkStatus();
+  }
+
+  // Listing took a while, in which another manager may have moved it: what it reads now is what is cut.
+  void MoveAsItIsNow(const Cut& listed, std::function<void(absl::StatusOr<Outcome>)> done) {
+    parts_.api.ConsumerInfoAsync(
+        ChatStream(parts_.space), ChatDurable(listed.reader.id),
+        [this, &listed, done = std::move(done)](const absl::StatusOr<ConsumerInfo>& now) {
+          if (!now.ok()) return done(now.status());
+          Reader reader = listed.reader;
+          reader.filters = now->config.Filters();
+          std::optional<Cut> cut = CutOf(std::move(reader));
+          if (!cut.has_value()) return done(Outcome{});
+          const std::string id = cut->reader.id;
+          const std::vector<std::string> channels = cut->channels;
+          const auto told = [done, cut = std::move(cut)](absl::Status status) {
+            if (!status.ok()) return done(std::move(status));
+            done(Outcome{.cut = cut});
+          };
+          if (channels.empty()) return privileged_.ParkChatAsync(id, told);
+          privileged_.SetChatFilterAsync(id, channels, told);
+        });
   }
 
   void TellCut(const Cut& cut) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -26,6 +28,10 @@ constexpr std::chrono::milliseconds kDrainTimeout{1'000};
 constexpr int kMovers = 4;
 // A move may take two of these: the update, and reading back after it went unanswered.
 constexpr std::chrono::milliseconds kApiTimeout{1'500};
+// When filters are compared with the policy again after the start: what the broker was asked before, and did
+// not answer, it may carry out as long as a server of it stands still.
+constexpr std::array<std::chrono::milliseconds, 4> kCutAgainAfter = {
+    std::chrono::seconds(10), std::chrono::seconds(60), std::chrono::minutes(5), std::chrono::minutes(15)};
 // Clients wait five seconds for an answer.
 constexpr std::chrono::milliseconds kAnswerWithin{4'400};
 
@@ -53,6 +59,11 @@ constexpr char kGuardUnknown[] =
     "cannot tell whether this server holds agents to their policy: mover_credentials may not ask; run "
     "meshwarden "
     "space harden --dir DIR, where space init wrote, and restart with what it writes";
+constexpr char kFiltersWithin[] = "chat filters are within the policy";
+constexpr char kFiltersMaybeWider[] =
+    "chat filters may be wider than the policy: some could not be compared or cut back; the lines before "
+    "this "
+    "one name them";
 constexpr char kFiltersUnseen[] =
     "cannot tell what agents read: mover_credentials may not list chat durables, so filters that are wider "
     "than "
@@ -150,6 +161,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(daemon->Serve());
   MW_RETURN_IF_ERROR(daemon->Watch());
   daemon->keeper_->Start(*daemon->apis_.back());
+  daemon->patrol_ = std::make_unique<FilterPatrol>(std::vector(kCutAgainAfter.begin(), kCutAgainAfter.end()),
+                                                   [&started = *daemon] { started.CutFiltersBackAgain(); });
   log.Write(LogLevel::kInfo, "ready",
             {{"space", config.space},
              {"server", daemon->responder_->server_version()},
@@ -271,14 +284,18 @@ absl::Status Daemon::CheckRecords() {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::CutFiltersBack() {
+absl::StatusOr<FilterAudit> Daemon::AuditFilters() {
   const auto records = std::make_shared<const RecordReader>(*movers_.front(), *records_, config_.space, log_);
-  const absl::StatusOr<FilterAudit> audit = meshwarden::CutFiltersBack(
+  return meshwarden::CutFiltersBack(
       {.api = *apis_.front(),
        .space = config_.space,
        .policy = material_.policy,
        .read_record = [records](const std::string& id, auto done) { records->Read(id, std::move(done)); },
        .log = log_});
+}
+
+absl::Status Daemon::CutFiltersBack() {
+  const absl::StatusOr<FilterAudit> audit = AuditFilters();
   if (absl::IsPermissionDenied(audit.status())) {
     log_.Write(LogLevel::kError, kFiltersUnseen);
     return absl::OkStatus();
@@ -286,13 +303,24 @@ absl::Status Daemon::CutFiltersBack() {
   // A space that is not set up yet has nobody who reads.
   if (HasJsError(audit.status(), JsError::kStreamNotFound)) return absl::OkStatus();
   MW_RETURN_IF_ERROR(Annotate(audit.status(), "cannot tell whether chat filters are within the policy"));
-  log_.Write(LogLevel::kInfo, "chat filters are within the policy",
-             {{"durables", static_cast<std::int64_t>(audit->durables)},
-              {"cut", static_cast<std::int64_t>(audit->cut)},
-              {"parked", static_cast<std::int64_t>(audit->parked)},
-              {"unknown", static_cast<std::int64_t>(audit->unknown)},
-              {"failed", static_cast<std::int64_t>(audit->failed)}});
+  TellOf(*audit);
   return absl::OkStatus();
+}
+
+// A broker that cannot say is asked again the next time, and by the start of the next manager.
+void Daemon::CutFiltersBackAgain() {
+  const absl::StatusOr<FilterAudit> audit = AuditFilters();
+  if (audit.ok() && audit->cut + audit->parked + audit->failed > 0) TellOf(*audit);
+}
+
+void Daemon::TellOf(const FilterAudit& audit) {
+  log_.Write(audit.failed == 0 ? LogLevel::kInfo : LogLevel::kError,
+             audit.failed == 0 ? kFiltersWithin : kFiltersMaybeWider,
+             {{"durables", static_cast<std::int64_t>(audit.durables)},
+              {"cut", static_cast<std::int64_t>(audit.cut)},
+              {"parked", static_cast<std::int64_t>(audit.parked)},
+              {"unknown", static_cast<std::int64_t>(audit.unknown)},
+              {"failed", static_cast<std::int64_t>(audit.failed)}});
 }
 
 void Daemon::Prepare() {
@@ -314,18 +342,24 @@ void Daemon::Prepare() {
                                                          .secrets = material_.secrets,
                                                          .has_records = has_records_,
                                                          .log = log_});
-  late_moves_ = std::make_unique<LateMoves>(LateMoves::Parts{.filters = *filters_,
-                                                             .directory = *directory_,
-                                                             .queue = queue_,
-                                                             .order = managers_->order(),
-                                                             .log = log_},
-                                            LateMoves::Options{});
+  late_moves_ = std::make_unique<LateMoves>(
+      LateMoves::Parts{
+          .filters = *filters_,
+          .directory = *directory_,
+          .queue = queue_,
+          .order = managers_->order(),
+          .log = log_,
+          .tell_others = [&managers = *managers_](
+                             const std::string& id,
+                             const std::vector<std::string>& channels) { managers.TellLost(id, channels); }},
+      LateMoves::Options{});
   filters_->ListenTo(*late_moves_);
   service_ = std::make_unique<SelfService>(SelfService::Parts{.directory = *directory_,
                                                               .queue = queue_,
                                                               .filters = *filters_,
                                                               .deadlines = *deadlines_,
                                                               .order = managers_->order(),
+                                                              .moves = *late_moves_,
                                                               .naps = managers_->naps(),
                                                               .log = log_});
 }
@@ -340,8 +374,11 @@ absl::Status Daemon::Serve() {
       .open = &open_,
       .aside = &aside_,
       .answers = &answers_};
-  MW_RETURN_IF_ERROR(
-      managers_->Join(MakeControlDoor(*responder_, config_.space, kSelfService, handler, options)));
+  MW_RETURN_IF_ERROR(managers_->Join(
+      MakeControlDoor(*responder_, config_.space, kSelfService, handler, options),
+      [&moves = *late_moves_](const std::string& id, const std::vector<std::string>& channels) {
+        moves.LostElsewhere(id, channels);
+      }));
   options.divert = [&managers = *managers_](const std::string& sender, const NatsMessage& request) {
     return managers.Divert(sender, request);
   };
@@ -388,6 +425,7 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   // Another manager takes over, if there is one.
   if (managers_ != nullptr) managers_->StepBack();
   if (late_moves_ != nullptr) late_moves_->Stop();
+  if (patrol_ != nullptr) patrol_->Stop();
   // Requests that still arrive are told so; when the responder closes, the server knows and sends no more.
   queue_.Close();
   const bool finished = queue_.WaitUntilIdle(timeout);
@@ -400,6 +438,8 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   for (const auto& mover : movers_) {
     static_cast<void>(mover->Drain(kDrainTimeout));
   }
+  // A look under way has ended with an error.
+  patrol_.reset();
   for (const auto& of_the_watcher : {listener_.get(), repairer_.get()}) {
     if (of_the_watcher != nullptr) static_cast<void>(of_the_watcher->Drain(kDrainTimeout));
   }

@@ -14,6 +14,8 @@
 #include "endpoint/space/open_requests.h"
 #include "endpoint/space/sender_meter.h"
 #include "endpoint/space/side_lane.h"
+#include "manager/audit/filter_audit.h"
+#include "manager/audit/filter_patrol.h"
 #include "manager/daemon/config.h"
 #include "manager/daemon/managers.h"
 #include "manager/daemon/material.h"
@@ -66,6 +68,10 @@ class Daemon {
   absl::Status CheckRecords();
   // Takes back what a policy that became narrower while no manager ran has left to agents.
   absl::Status CutFiltersBack();
+  // The same again, in the minutes after the start; says so only where there was something to cut.
+  void CutFiltersBackAgain();
+  absl::StatusOr<FilterAudit> AuditFilters();
+  void TellOf(const FilterAudit& audit);
   // Makes what answers requests, which no request can reach yet.
   void Prepare();
   // Takes its place among the managers of the space, and answers requests from then on.
@@ -106,6 +112,7 @@ class Daemon {
   std::unique_ptr<LateMoves> late_moves_;
   std::unique_ptr<SelfService> service_;
   std::unique_ptr<Subscription> subscription_;
+  std::unique_ptr<FilterPatrol> patrol_;
 };
 
 }  // namespace meshwarden

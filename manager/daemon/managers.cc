@@ -51,16 +51,23 @@ bool Managers::Divert(const std::string& sender, const NatsMessage& request) {
   return !naps_.IsAwake() || (peers_ != nullptr && peers_->PassOn(sender, request));
 }
 
-absl::Status Managers::Join(ControlDoor door) {
+absl::Status Managers::Join(ControlDoor door, PeerGroup::HearLost hear_lost) {
   if (peers_ == nullptr) return absl::OkStatus();
-  absl::Status joined = peers_->Join(
-      [this, door = std::move(door)](const NatsMessage& request, milliseconds age) {
-        if (naps_.IsAwake()) door(request, age);
-      },
-      [this](const NatsMessage& request) { GiveUp(request); }, kJoinWithin);
+  absl::Status joined =
+      peers_->Join({.deliver =
+                        [this, door = std::move(door)](const NatsMessage& request, milliseconds age) {
+                          if (naps_.IsAwake()) door(request, age);
+                        },
+                    .give_up = [this](const NatsMessage& request) { GiveUp(request); },
+                    .lost = std::move(hear_lost)},
+                   kJoinWithin);
   if (!absl::IsDeadlineExceeded(joined)) return joined;
   parts_.log.Write(LogLevel::kWarn, kNotSettled);
   return absl::OkStatus();
+}
+
+void Managers::TellLost(const std::string& agent_id, const std::vector<std::string>& channels) {
+  if (peers_ != nullptr) peers_->TellLost(agent_id, channels);
 }
 
 // Its reply subject is its sender's own: that was seen to before it was passed on.

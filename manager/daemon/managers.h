@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/nats/connection.h"
@@ -39,7 +40,9 @@ class Managers {
   bool Divert(const std::string& sender, const NatsMessage& request);
 
   // Takes its place among the managers; requests that others pass on come to `door`, which does not divert.
-  absl::Status Join(ControlDoor door);
+  absl::Status Join(ControlDoor door, PeerGroup::HearLost hear_lost);
+  // Tells the other managers of a move that the broker did not answer.
+  void TellLost(const std::string& agent_id, const std::vector<std::string>& channels);
   // From now on, when the process has stood still, what `requests` and the other managers have sent meanwhile
   // is thrown away. `requests` must live until Leave has returned.
   void WatchNaps(Subscription& requests);

@@ -39,8 +39,14 @@ class PassedRequests {
   // be sent again, and is taken for told at `now`. Null of `owner`: nobody else's.
   using OwnerOf = std::function<const Peer*(const std::string& sender)>;
   std::vector<std::pair<std::uint64_t, Passed>> ToSendAgain(Time before, Time now, const OwnerOf& owner);
-  // Takes out those that have become somebody else's, in the order of their numbers.
-  std::vector<Request> TakeMoved(const OwnerOf& owner);
+  // Gives those that have become another's, in the order of their numbers, to that one, under the numbers
+  // that `next_number` tells; they keep the time at which they arrived. Those to be sent, taken for told at
+  // `now`.
+  std::vector<std::pair<std::uint64_t, Passed>> Readdress(const OwnerOf& owner,
+                                                          const std::function<std::uint64_t()>& next_number,
+                                                          Time now);
+  // Takes out those that are nobody else's any more, in the order of their numbers.
+  std::vector<Request> TakeOwn(const OwnerOf& owner);
   // Takes out those of `sender`.
   std::vector<Request> TakeOf(const std::string& sender);
   // Takes out those that arrived before `before`.
@@ -48,8 +54,10 @@ class PassedRequests {
 
  private:
   static constexpr std::size_t kMost = 4096;
-  static constexpr std::size_t kMostOfOne = 32;               // so that one sender takes only its own places
   static constexpr std::size_t kMostBytes = 8 * 1024 * 1024;  // of payloads
+  // So that one sender takes only its own places.
+  static constexpr std::size_t kMostOfOne = 32;
+  static constexpr std::size_t kMostBytesOfOne = 256 * 1024;
 
   template <typename Predicate>
   std::vector<Request> TakeIf(Predicate wanted);
@@ -59,7 +67,11 @@ class PassedRequests {
   void Forget(const Request& request);
 
   std::size_t bytes_ = 0;
-  std::map<std::string, std::size_t> of_;  // how many of each sender; never 0
+  struct Share {
+    std::size_t requests = 0;  // never 0 in the map
+    std::size_t bytes = 0;
+  };
+  std::map<std::string, Share> of_;  // by sender
 };
 
 }  // namespace meshwarden

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace meshwarden {
 namespace {
@@ -50,16 +51,32 @@ TEST_F(PassedRequestsTest, WhatIsNotTakenIsSentAgain) {
   EXPECT_THAT(requests_.ToSendAgain(At(1), At(400), Owner()), IsEmpty());
 }
 
-TEST_F(PassedRequestsTest, WhatBecameAnothersIsTakenOut) {
+TEST_F(PassedRequestsTest, WhatBecameAnothersIsSentToThatOne) {
   Pass(1, 0);
-  EXPECT_THAT(requests_.TakeMoved(Owner()), IsEmpty());
+  Pass(2, 10);
+  std::uint64_t number = 2;
+  const auto next = [&number] { return ++number; };
+  EXPECT_THAT(requests_.Readdress(Owner(), next, At(100)), IsEmpty());
   owner_ = &two_;
   EXPECT_THAT(requests_.ToSendAgain(At(1), At(400), Owner()), IsEmpty());
-  EXPECT_THAT(requests_.TakeMoved(Owner()), SizeIs(1));
-  EXPECT_THAT(requests_.TakeMoved(Owner()), IsEmpty());
-  Pass(2, 0);
+  const auto moved = requests_.Readdress(Owner(), next, At(500));
+  ASSERT_THAT(moved, SizeIs(2));
+  EXPECT_EQ(moved[0].first, 3U);
+  EXPECT_EQ(moved[0].second.to, two_);
+  // However often it changes hands: it is as old as it is.
+  EXPECT_EQ(moved[0].second.request.arrived, At(0));
+  EXPECT_EQ(moved[1].second.request.arrived, At(10));
+  EXPECT_THAT(requests_.Readdress(Owner(), next, At(500)), IsEmpty());
+  requests_.Took("TWO", 3);
+  EXPECT_THAT(requests_.TakeOld(At(1000)), SizeIs(1));
+}
+
+TEST_F(PassedRequestsTest, WhatIsNobodyElsesAnyMoreIsTakenOut) {
+  Pass(1, 0);
+  EXPECT_THAT(requests_.TakeOwn(Owner()), IsEmpty());
   owner_ = nullptr;
-  EXPECT_THAT(requests_.TakeMoved(Owner()), SizeIs(1));
+  EXPECT_THAT(requests_.TakeOwn(Owner()), SizeIs(1));
+  EXPECT_THAT(requests_.TakeOwn(Owner()), IsEmpty());
 }
 
 TEST_F(PassedRequestsTest, ThoseOfOneSenderAreTakenOut) {
@@ -78,22 +95,20 @@ TEST_F(PassedRequestsTest, OldOnesAreTakenOut) {
 }
 
 TEST_F(PassedRequestsTest, TooMuchIsNotKept) {
-  const auto large = [this] {
-    return PassedRequests::Passed{.request = {.sender = "UA",
-                                              .message = {.subject = "",
-                                                          .reply = "",
-                                                          .payload = std::string(5 << 20, 'x'),
-                                                          .headers = {}},
-                                              .arrived = At(0)},
-                                  .to = one_,
-                                  .told = At(0)};
+  const auto large = [this](const std::string& sender) {
+    PassedRequests::Request request{.sender = sender, .message = {}, .arrived = At(0)};
+    request.message.payload = std::string(200 * 1024, 'x');
+    return PassedRequests::Passed{.request = std::move(request), .to = one_, .told = At(0)};
   };
-  EXPECT_TRUE(requests_.Keep(1, large()));
-  EXPECT_FALSE(requests_.Keep(2, large()));
+  EXPECT_TRUE(requests_.Keep(1, large("UA")));
+  EXPECT_FALSE(requests_.Keep(2, large("UA")));
   requests_.Took("ONE", 1);
-  EXPECT_TRUE(requests_.Keep(3, large()));
-  EXPECT_THAT(requests_.TakeOld(At(1)), SizeIs(1));
-  EXPECT_TRUE(requests_.Keep(4, large()));
+  EXPECT_TRUE(requests_.Keep(3, large("UA")));
+  std::uint64_t number = 3;
+  while (requests_.Keep(number + 1, large(std::to_string(number)))) ++number;
+  EXPECT_EQ(number - 2, (8U << 20) / (200 * 1024));
+  EXPECT_THAT(requests_.TakeOld(At(1)), SizeIs(number - 2));
+  EXPECT_TRUE(requests_.Keep(1, large("UA")));
 }
 
 TEST_F(PassedRequestsTest, OneSenderTakesOnlyItsOwnPlaces) {

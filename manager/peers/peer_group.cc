@@ -1,6 +1,7 @@
 #include "manager/peers/peer_group.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,6 +17,10 @@ using std::chrono::steady_clock;
 
 // A member that stands for what cannot be read in the view's place: nobody has it, nobody hears of it.
 constexpr char kUnreadable[] = "unreadable";
+// Of one sender, behind what is being delivered.
+constexpr std::size_t kMostOwnOfOne = 32;
+// Of these, the first are the least likely to come yet.
+constexpr std::size_t kMostLost = 256;
 
 milliseconds Since(steady_clock::time_point then, steady_clock::time_point now) {
   return std::chrono::duration_cast<milliseconds>(now - then);
@@ -34,9 +39,8 @@ PeerGroup::PeerGroup(const Parts& parts, const Options& options)
 
 PeerGroup::~PeerGroup() { Leave(milliseconds(0)); }
 
-absl::Status PeerGroup::Join(Deliver deliver, GiveUp give_up, milliseconds timeout) {
-  deliver_ = std::move(deliver);
-  give_up_ = std::move(give_up);
+absl::Status PeerGroup::Join(Handlers handlers, milliseconds timeout) {
+  handlers_ = std::move(handlers);
   MW_RETURN_IF_ERROR(bucket_.Get(key_).status());
   MW_ASSIGN_OR_RETURN(inbox_, parts_.responder.Subscribe(
                                   self_.Inbox(), "", [this](const NatsMessage& message) { Hear(message); }));
@@ -72,6 +76,7 @@ void PeerGroup::Tick() {
   Propose();
   LetGo();
   LookAfterPassed();
+  LookAfterLost();
 }
 
 // A connection that is away tells nobody anything; the others will miss this manager, as they should.
@@ -79,18 +84,29 @@ void PeerGroup::Tell(const Peer& to, const PeerMessage& message) {
   static_cast<void>(parts_.responder.Publish(to.Inbox(), seal_.Seal(message, to.instance)));
 }
 
-void PeerGroup::Beat() {
+void PeerGroup::TellOthers(PeerMessage message) {
   std::vector<std::pair<Peer, std::uint64_t>> others;
   {
     const MutexLock lock(mutex_);
-    if (!ledger_.is_member()) return;
     for (const Peer& member : ledger_.view().members) {
       if (member != self_) others.emplace_back(member, ++number_);
     }
   }
   for (const auto& [other, number] : others) {
-    Tell(other, {.kind = PeerMessage::Kind::kBeat, .from = self_.instance, .number = number});
+    message.number = number;
+    Tell(other, message);
   }
+}
+
+void PeerGroup::Beat() {
+  const PeerMessage beat{.kind = PeerMessage::Kind::kBeat, .from = self_.instance, .number = 0};
+  // The way that the others' beats come: as long as this comes, their silence is theirs.
+  Tell(self_, beat);
+  {
+    const MutexLock lock(mutex_);
+    if (!ledger_.is_member()) return;
+  }
+  TellOthers(beat);
 }
 
 void PeerGroup::Read() {
@@ -118,8 +134,9 @@ void PeerGroup::Take(const StoredKey& stored, Time asked) {
   bool is_news = false;
   {
     const MutexLock lock(mutex_);
-    is_news = ledger_.TakeView(view, asked, steady_clock::now());
-    std::erase_if(heard_numbers_, [&view](const auto& entry) { return !view.Has(entry.first); });
+    const Time now = steady_clock::now();
+    is_news = ledger_.TakeView(view, asked, now);
+    KeepKnown(ledger_.view(), now);
     hurry_ = hurry_ || is_news || !known_ || !waiting_.empty();
     known_ = true;
     changed_.NotifyAll();
@@ -134,13 +151,31 @@ void PeerGroup::Take(const StoredKey& stored, Time asked) {
                     {"among_them", view.Has(self_.instance) ? "yes" : "no"}});
 }
 
+void PeerGroup::KeepKnown(const PeerView& view, Time now) {
+  for (const Peer& member : view.members) {
+    if (member == self_) continue;
+    Known& known = known_peers_[member.instance];
+    known.peer = member;
+    known.gone_at.reset();
+  }
+  for (auto& [instance, known] : known_peers_) {
+    if (!view.Has(instance) && !known.gone_at.has_value()) known.gone_at = now;
+  }
+  std::erase_if(known_peers_, [&](const auto& entry) {
+    const std::optional<Time>& gone_at = entry.second.gone_at;
+    return gone_at.has_value() && now - *gone_at >= options_.remember_gone;
+  });
+}
+
 // The view as it should be next. False: it is as it should be.
 bool PeerGroup::Wanted(PeerView& next) {
   next = ledger_.view();
   for (const std::string& silent : ledger_.Silent(steady_clock::now())) next = next.Without(silent);
   if (next.Has(kUnreadable)) next = next.Without(kUnreadable);
   next = going_ ? next.Without(self_.instance) : next;
-  if (!going_ && !next.Has(self_.instance) && next.members.size() < kMaxPeers) next = next.With(self_);
+  // Whoever does not hear what is said to it takes no part.
+  const bool may_come = !going_ && ledger_.IsListening(steady_clock::now());
+  if (may_come && !next.Has(self_.instance) && next.members.size() < kMaxPeers) next = next.With(self_);
   if (next == ledger_.view()) return false;
   ++next.number;
   return true;
@@ -187,6 +222,11 @@ bool PeerGroup::MayAct(const std::string& agent_id) {
   return ledger_.MayAct(agent_id, steady_clock::now());
 }
 
+std::uint64_t PeerGroup::TenureOf(const std::string& agent_id) {
+  const MutexLock lock(mutex_);
+  return ledger_.TenureOf(agent_id);
+}
+
 void PeerGroup::LetGo() {
   std::vector<Waiting> waiting;
   {
@@ -199,98 +239,163 @@ void PeerGroup::LetGo() {
 
 bool PeerGroup::PassOn(const std::string& agent_id, const NatsMessage& request) {
   const Time now = steady_clock::now();
-  std::optional<Peer> to;
-  PeerMessage message{.kind = PeerMessage::Kind::kPass,
-                      .from = self_.instance,
-                      .number = 0,
-                      .subject = request.subject,
-                      .reply = request.reply,
-                      .payload = request.payload,
-                      .age_ms = 0};
-  std::vector<PassedRequests::Request> before;  // what came earlier, if the agent has become ours since
+  PassedRequests::Passed passed{
+      .request = {.sender = agent_id, .message = request, .arrived = now}, .to = {}, .told = now};
+  std::uint64_t number = 0;
   {
     const MutexLock lock(mutex_);
     const Peer* const other = ledger_.OtherFor(agent_id);
-    if (other != nullptr && other->instance != kUnreadable) {
-      message.number = ++number_;
-      PassedRequests::Request kept{.sender = agent_id, .message = request, .arrived = now};
-      if (!passed_.Keep(message.number, {.request = std::move(kept), .to = *other, .told = now}))
-        return false;
-      to = *other;
-    } else {
-      before = passed_.TakeOf(agent_id);
+    if (other == nullptr || other->instance == kUnreadable) {
+      // What came earlier goes first, if the agent has become ours since.
+      std::vector<PassedRequests::Request> before = passed_.TakeOf(agent_id);
+      const auto own = own_.find(agent_id);
+      if (stopping_ || (before.empty() && own == own_.end())) return false;
+      std::deque<PassedRequests::Request>& mine = own_[agent_id];
+      if (mine.size() >= kMostOwnOfOne) return false;
+      std::move(before.begin(), before.end(), std::back_inserter(mine));
+      mine.push_back(std::move(passed.request));
+      hurry_ = true;
+      changed_.NotifyAll();
+      return true;
     }
+    passed.to = *other;
+    number = ++number_;
+    if (!passed_.Keep(number, passed)) return false;
   }
-  for (const PassedRequests::Request& earlier : before) {
-    deliver_(earlier.message, Since(earlier.arrived, now));
-  }
-  if (to.has_value()) Tell(*to, message);
-  return to.has_value();
+  SendPassed(number, passed, now);
+  return true;
+}
+
+void PeerGroup::SendPassed(std::uint64_t number, const PassedRequests::Passed& passed, Time now) {
+  const NatsMessage& request = passed.request.message;
+  Tell(passed.to, {.kind = PeerMessage::Kind::kPass,
+                   .from = self_.instance,
+                   .number = number,
+                   .subject = request.subject,
+                   .reply = request.reply,
+                   .payload = request.payload,
+                   .age_ms = Since(passed.request.arrived, now).count()});
 }
 
 void PeerGroup::LookAfterPassed() {
   const Time now = steady_clock::now();
   std::vector<PassedRequests::Request> old;
-  std::vector<PassedRequests::Request> moved;
   std::vector<std::pair<std::uint64_t, PassedRequests::Passed>> again;
+  std::vector<std::pair<std::uint64_t, PassedRequests::Passed>> moved;
   {
     const MutexLock lock(mutex_);
     const auto owner = [this](const std::string& sender)
                            MW_REQUIRES(mutex_) { return ledger_.OtherFor(sender); };
+    const auto next_number = [this]() MW_REQUIRES(mutex_) { return ++number_; };
     old = passed_.TakeOld(now - options_.give_up_after);
-    moved = passed_.TakeMoved(owner);
+    for (PassedRequests::Request& request : passed_.TakeOwn(owner)) {
+      const std::string sender = request.sender;
+      own_[sender].push_back(std::move(request));
+    }
+    moved = passed_.Readdress(owner, next_number, now);
     again = passed_.ToSendAgain(now - options_.pass_again_after, now, owner);
   }
-  for (const PassedRequests::Request& request : old) give_up_(request.message);
-  for (const PassedRequests::Request& request : moved) {
-    if (!PassOn(request.sender, request.message)) deliver_(request.message, Since(request.arrived, now));
-  }
-  for (const auto& [number, passed] : again) {
-    const NatsMessage& request = passed.request.message;
-    Tell(passed.to, {.kind = PeerMessage::Kind::kPass,
-                     .from = self_.instance,
-                     .number = number,
-                     .subject = request.subject,
-                     .reply = request.reply,
-                     .payload = request.payload,
-                     .age_ms = Since(passed.request.arrived, now).count()});
+  for (const PassedRequests::Request& request : old) handlers_.give_up(request.message);
+  for (const auto& [number, passed] : moved) SendPassed(number, passed, now);
+  for (const auto& [number, passed] : again) SendPassed(number, passed, now);
+  DeliverOwn();
+}
+
+// A sender's place stays until its last is delivered, so that what comes meanwhile waits behind.
+void PeerGroup::DeliverOwn() {
+  while (true) {
+    PassedRequests::Request request;
+    {
+      const MutexLock lock(mutex_);
+      std::erase_if(own_, [](const auto& entry) { return entry.second.empty(); });
+      if (own_.empty()) return;
+      std::deque<PassedRequests::Request>& mine = own_.begin()->second;
+      request = std::move(mine.front());
+      mine.pop_front();
+    }
+    handlers_.deliver(request.message, Since(request.arrived, steady_clock::now()));
   }
 }
 
-bool PeerGroup::TakeNumber(const PeerMessage& message) {
-  return ledger_.view().Has(message.from) && heard_numbers_[message.from].Take(message.number);
+void PeerGroup::TellLost(const std::string& agent_id, const std::vector<std::string>& channels) {
+  const MutexLock lock(mutex_);
+  if (stopping_) return;
+  if (lost_.size() == kMostLost) lost_.pop_front();
+  lost_.push_back({.agent_id = agent_id, .channels = channels, .since = steady_clock::now(), .told = Time()});
+  hurry_ = true;
+  changed_.NotifyAll();
+}
+
+void PeerGroup::LookAfterLost() {
+  const Time now = steady_clock::now();
+  std::vector<LostMove> due;
+  {
+    const MutexLock lock(mutex_);
+    std::erase_if(lost_, [&](const LostMove& lost) { return now - lost.since >= options_.tell_lost_for; });
+    for (LostMove& lost : lost_) {
+      if (now - lost.told < options_.tell_lost_every) continue;
+      lost.told = now;
+      due.push_back(lost);
+    }
+  }
+  for (LostMove& lost : due) {
+    TellOthers({.kind = PeerMessage::Kind::kLost,
+                .from = self_.instance,
+                .number = 0,
+                .agent = std::move(lost.agent_id),
+                .channels = std::move(lost.channels)});
+  }
+}
+
+void PeerGroup::HearSelf(Time now) {
+  const bool is_news = !ledger_.IsListening(now);
+  ledger_.HearSelf(now);
+  if (!is_news) return;
+  hurry_ = true;
+  changed_.NotifyAll();
 }
 
 void PeerGroup::Hear(const NatsMessage& message) {
   const absl::StatusOr<PeerMessage> told = seal_.Open(message.payload, self_.instance);
   // Nobody but a manager knows where to send it; what is not sealed for this one says nothing.
   if (!told.ok()) return;
-  std::optional<Peer> sender;
-  bool deliver = false;
+  Peer sender;
+  bool is_first = false;
   {
+    const Time now = steady_clock::now();
     const MutexLock lock(mutex_);
-    const std::vector<Peer>& members = ledger_.view().members;
-    const auto found = std::find_if(members.begin(), members.end(),
-                                    [&told](const Peer& member) { return member.instance == told->from; });
+    if (told->from == self_.instance) return HearSelf(now);
+    const auto found = known_peers_.find(told->from);
     // One that this manager has not read of yet tells it again.
-    if (found == members.end()) {
+    if (found == known_peers_.end()) {
       read_at_ = Time();
       return;
     }
-    sender = *found;
-    ledger_.Hear(told->from, steady_clock::now());
-    if (told->kind == PeerMessage::Kind::kTook) passed_.Took(told->from, told->number);
-    if (told->kind != PeerMessage::Kind::kTook) deliver = TakeNumber(*told);
+    sender = found->second.peer;
+    ledger_.Hear(told->from, now);
+    if (told->kind == PeerMessage::Kind::kTook) {
+      passed_.Took(told->from, told->number);
+    } else {
+      is_first = found->second.numbers.Take(told->number);
+    }
     changed_.NotifyAll();
   }
+  if (told->kind == PeerMessage::Kind::kLost && is_first) handlers_.lost(told->agent, told->channels);
   if (told->kind != PeerMessage::Kind::kPass) return;
-  Tell(*sender, {.kind = PeerMessage::Kind::kTook, .from = self_.instance, .number = told->number});
-  if (!deliver) return;
-  deliver_({.subject = told->subject, .reply = told->reply, .payload = told->payload, .headers = {}},
-           std::min(milliseconds(told->age_ms), options_.give_up_after));
+  Tell(sender, {.kind = PeerMessage::Kind::kTook, .from = self_.instance, .number = told->number});
+  if (!is_first) return;
+  handlers_.deliver({.subject = told->subject, .reply = told->reply, .payload = told->payload, .headers = {}},
+                    std::min(milliseconds(told->age_ms), options_.give_up_after));
 }
 
 absl::Status PeerGroup::DiscardReceived(milliseconds timeout) {
+  std::vector<PassedRequests::Request> passed;
+  {
+    const MutexLock lock(mutex_);
+    passed = passed_.TakeOld(Time::max());
+  }
+  // Whether they were taken, and what was done after them, may be among what is thrown away.
+  for (const PassedRequests::Request& request : passed) handlers_.give_up(request.message);
   return inbox_ == nullptr ? absl::OkStatus() : inbox_->DiscardReceived(timeout);
 }
 
@@ -327,6 +432,13 @@ void PeerGroup::Leave(milliseconds timeout) {
   thread_.join();
   inbox_.reset();
   for (const Waiting& one : waiting) one.go(false);
+  DeliverOwn();
+  std::vector<PassedRequests::Request> passed;
+  {
+    const MutexLock lock(mutex_);
+    passed = passed_.TakeOld(Time::max());
+  }
+  for (const PassedRequests::Request& request : passed) handlers_.give_up(request.message);
 }
 
 }  // namespace meshwarden

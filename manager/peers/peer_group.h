@@ -12,9 +12,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -44,6 +46,14 @@ class PeerGroup final : public ServingOrder {
   using Deliver = std::function<void(const NatsMessage& request, std::chrono::milliseconds age)>;
   // One whose manager has not said in time that it has it: whether it was carried out is not known.
   using GiveUp = std::function<void(const NatsMessage& request)>;
+  // A move of an agent that another manager has not been answered: the broker may carry it out at any time.
+  // Told several times.
+  using HearLost = std::function<void(const std::string& agent_id, const std::vector<std::string>& channels)>;
+  struct Handlers {
+    Deliver deliver;
+    GiveUp give_up;
+    HearLost lost;
+  };
 
   struct Options {
     PeerTimes times;
@@ -51,6 +61,11 @@ class PeerGroup final : public ServingOrder {
     std::chrono::milliseconds read_every{200};
     std::chrono::milliseconds pass_again_after{300};
     std::chrono::milliseconds give_up_after{4'400};
+    // A manager that has gone is known for as long: what it passed on may still be on its way, and what it
+    // did not hear the answer to comes again. Longer than `give_up_after`.
+    std::chrono::milliseconds remember_gone{10'000};
+    std::chrono::milliseconds tell_lost_every{1'000};
+    std::chrono::milliseconds tell_lost_for{30'000};
   };
   // Both must outlive this object, and `api`'s connection every call in flight. `secrets`: with a token for
   // records.
@@ -68,14 +83,18 @@ class PeerGroup final : public ServingOrder {
 
   // Takes its place, and waits until all that is this manager's may be served. DeadlineExceeded: it goes on
   // trying, and what is not its own yet waits. FailedPrecondition: the space has no bucket for that.
-  absl::Status Join(Deliver deliver, GiveUp give_up, std::chrono::milliseconds timeout);
+  absl::Status Join(Handlers handlers, std::chrono::milliseconds timeout);
 
   void WhenMayAct(const std::string& agent_id, std::function<void(bool)> go) override MW_EXCLUDES(mutex_);
   bool MayAct(const std::string& agent_id) override MW_EXCLUDES(mutex_);
+  std::uint64_t TenureOf(const std::string& agent_id) override MW_EXCLUDES(mutex_);
   // Hands `request` of `agent_id` to the manager whose it is. False: it is this one's, or not known whose.
   bool PassOn(const std::string& agent_id, const NatsMessage& request) MW_EXCLUDES(mutex_);
+  // Tells the other managers of a move that was not answered.
+  void TellLost(const std::string& agent_id, const std::vector<std::string>& channels) MW_EXCLUDES(mutex_);
 
-  // Throws away what other managers have sent so far; see Subscription::DiscardReceived.
+  // After this process has stood still: throws away what other managers have sent so far (see
+  // Subscription::DiscardReceived), and gives up what was passed on and is not known to have been taken.
   absl::Status DiscardReceived(std::chrono::milliseconds timeout);
 
   // Where others are at work: gives its place up, so that what comes from now on is passed on to them. Waits
@@ -95,6 +114,7 @@ class PeerGroup final : public ServingOrder {
   void Run() MW_EXCLUDES(mutex_);
   void Tick() MW_EXCLUDES(mutex_);
   void Tell(const Peer& to, const PeerMessage& message);
+  void TellOthers(PeerMessage message) MW_EXCLUDES(mutex_);
   void Beat() MW_EXCLUDES(mutex_);
   // The view.
   void Read() MW_EXCLUDES(mutex_);
@@ -106,8 +126,13 @@ class PeerGroup final : public ServingOrder {
   // What waits.
   void LetGo() MW_EXCLUDES(mutex_);
   void LookAfterPassed() MW_EXCLUDES(mutex_);
+  void SendPassed(std::uint64_t number, const PassedRequests::Passed& passed, Time now);
+  void DeliverOwn() MW_EXCLUDES(mutex_);
+  void LookAfterLost() MW_EXCLUDES(mutex_);
+  // What comes.
   void Hear(const NatsMessage& message) MW_EXCLUDES(mutex_);
-  bool TakeNumber(const PeerMessage& message) MW_REQUIRES(mutex_);
+  void HearSelf(Time now) MW_REQUIRES(mutex_);
+  void KeepKnown(const PeerView& view, Time now) MW_REQUIRES(mutex_);
 
   const Parts parts_;
   const Options options_;
@@ -115,8 +140,7 @@ class PeerGroup final : public ServingOrder {
   const PeerSeal seal_;
   const RecordBucket bucket_;
   const std::string key_;
-  Deliver deliver_;  // set by Join, before there is a thread
-  GiveUp give_up_;
+  Handlers handlers_;  // set by Join, before there is a thread
   std::unique_ptr<Subscription> inbox_;
 
   Mutex mutex_;
@@ -129,9 +153,25 @@ class PeerGroup final : public ServingOrder {
   bool hurry_ MW_GUARDED_BY(mutex_) = false;  // the next tick is now
   Time read_at_ MW_GUARDED_BY(mutex_);
   std::uint64_t number_ MW_GUARDED_BY(mutex_) = 0;
-  std::map<std::string, NumberWindow> heard_numbers_ MW_GUARDED_BY(mutex_);  // by instance
+  // The other members, and those that were until lately, by instance.
+  struct Known {
+    Peer peer;
+    NumberWindow numbers;  // of what has come from it
+    std::optional<Time> gone_at;
+  };
+  std::map<std::string, Known> known_peers_ MW_GUARDED_BY(mutex_);
   std::vector<Waiting> waiting_ MW_GUARDED_BY(mutex_);
   PassedRequests passed_ MW_GUARDED_BY(mutex_);
+  // Requests that have become this manager's own, by sender, in their order, while they are being delivered:
+  // what comes meanwhile goes behind them.
+  std::map<std::string, std::deque<PassedRequests::Request>> own_ MW_GUARDED_BY(mutex_);
+  struct LostMove {
+    std::string agent_id;
+    std::vector<std::string> channels;
+    Time since;
+    Time told;
+  };
+  std::deque<LostMove> lost_ MW_GUARDED_BY(mutex_);
 
   std::thread thread_;
 };

@@ -1,9 +1,13 @@
 #include "manager/peers/peer_ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace meshwarden {
 namespace {
+
+// Views that are remembered.
+constexpr std::size_t kMostPast = 32;
 
 // Stands for views that nobody has told of.
 PeerView Missed() {
@@ -23,7 +27,11 @@ bool PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
     // One in between was missed, in which anything may have been another's. Before this manager came it had
     // nothing.
     const bool is_first = view_.revision == 0 && !view.Has(self_);
-    if (lost || (!is_first && view.number != view_.number + 1)) before_.push_back(Missed());
+    if (lost || (!is_first && view.number != view_.number + 1)) {
+      before_.push_back(Missed());
+      Remember(Missed());
+    }
+    Remember(view);
     finish_until_ = fresh_until_;
     view_ = view;
     // Where nobody was at work, nobody has to be waited for.
@@ -36,9 +44,7 @@ bool PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
     }
   }
   // Who was out of touch itself has not listened.
-  if (now >= fresh_until_) {
-    for (auto& [instance, heard] : heard_) heard.last = now;
-  }
+  if (now >= fresh_until_) ListenAnew(now);
   fresh_until_ = std::max(fresh_until_, asked + times_.fresh);
   return is_news;
 }
@@ -46,6 +52,28 @@ bool PeerLedger::TakeView(const PeerView& view, Time asked, Time now) {
 void PeerLedger::Hear(const std::string& instance, Time now) {
   const auto member = heard_.find(instance);
   if (member != heard_.end()) member->second = {.last = now, .ever = true};
+}
+
+void PeerLedger::HearSelf(Time now) {
+  if (!IsListening(now)) ListenAnew(now);
+  listens_until_ = now + times_.deaf;
+}
+
+void PeerLedger::ListenAnew(Time now) {
+  for (auto& [instance, heard] : heard_) heard.last = now;
+}
+
+void PeerLedger::Remember(PeerView view) {
+  if (past_.size() == kMostPast) past_.erase(past_.begin());
+  past_.push_back({.count = ++count_, .view = std::move(view)});
+}
+
+std::uint64_t PeerLedger::TenureOf(std::string_view agent_id) const {
+  std::uint64_t since = 0;
+  for (auto past = past_.rbegin(); past != past_.rend() && Owns(past->view, agent_id); ++past) {
+    since = past->count;
+  }
+  return since;
 }
 
 bool PeerLedger::Owns(const PeerView& view, std::string_view agent_id) const {
@@ -74,7 +102,7 @@ bool PeerLedger::IsSettled(Time now) const {
 
 std::vector<std::string> PeerLedger::Silent(Time now) const {
   std::vector<std::string> silent;
-  if (now >= fresh_until_) return silent;
+  if (now >= fresh_until_ || !IsListening(now)) return silent;
   for (const auto& [instance, heard] : heard_) {
     if (now - heard.last >= times_.silent) silent.push_back(instance);
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ struct PeerTimes {
   std::chrono::milliseconds settle{800};
   // A member that was not heard of for so long is taken for gone.
   std::chrono::milliseconds silent{800};
+  // A manager that has not heard itself for so long does not listen, and judges nobody.
+  std::chrono::milliseconds deaf{400};
 };
 
 // A value without a clock or a lock. Not thread-safe.
@@ -38,10 +41,16 @@ class PeerLedger {
   bool TakeView(const PeerView& view, Time asked, Time now);
   // A member has been heard of.
   void Hear(const std::string& instance, Time now);
+  // What this manager told itself, by the way that the others' messages come, has come.
+  void HearSelf(Time now);
 
   // Whether this manager may act for `agent_id` at this moment. What it had in hand when the agent became
   // another's it may finish, as long as the other waits.
   bool MayAct(std::string_view agent_id, Time now);
+  // A number that is the same as long as nobody but this manager can have acted for `agent_id`, as far as the
+  // views tell that it has read; 0 while the agent is not its own. After many views it may change without
+  // need.
+  std::uint64_t TenureOf(std::string_view agent_id) const;
   // Who else is to serve `agent_id` from now on; null if it is this one, or not known.
   const Peer* OtherFor(std::string_view agent_id) const;
 
@@ -49,11 +58,17 @@ class PeerLedger {
   bool is_member() const { return view_.Has(self_); }
   // Whether this manager may serve now all that it is to serve, and every other member has been heard of.
   bool IsSettled(Time now) const;
-  // The other members that were not heard of for too long. Empty while the view may be an old one.
+  // Whether what the others say reaches this manager now.
+  bool IsListening(Time now) const { return now < listens_until_; }
+  // The other members that were not heard of for too long. Empty while the view may be an old one, and while
+  // this manager does not listen.
   std::vector<std::string> Silent(Time now) const;
 
  private:
   bool Owns(const PeerView& view, std::string_view agent_id) const;
+  void Remember(PeerView view);
+  // From now on the others are listened to.
+  void ListenAnew(Time now);
 
   std::string self_;
   PeerTimes times_;
@@ -70,6 +85,14 @@ class PeerLedger {
     bool ever = false;
   };
   std::map<std::string, Heard> heard_;  // of the other members
+  Time listens_until_ = Time::min();
+  // The last views, the present one last, each with its number among all that were read.
+  struct Past {
+    std::uint64_t count;
+    PeerView view;
+  };
+  std::vector<Past> past_;
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace meshwarden

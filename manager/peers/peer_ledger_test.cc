@@ -33,6 +33,11 @@ class PeerLedgerTest : public ::testing::Test {
     return {.revision = 10 * revision, .number = revision, .members = std::move(members)};
   }
 
+  // What it tells itself comes, every 100 ms.
+  void HearSelf(int from, int to) {
+    for (int ms = from; ms <= to; ms += 100) ledger_.HearSelf(At(ms));
+  }
+
   const Peer us_{.instance = MakeSecretToken(), .id = "UM"};
   const Peer them_{.instance = MakeSecretToken(), .id = "UM"};
   const PeerView both_{.revision = 20, .number = 2, .members = {us_, them_}};
@@ -128,6 +133,7 @@ TEST_F(PeerLedgerTest, WhoComesToWhereNobodyIsAnyMoreActsAtOnce) {
 
 TEST_F(PeerLedgerTest, WhoIsNotHeardOfIsSilent) {
   ledger_.TakeView(both_, At(0), At(0));
+  HearSelf(0, 700);
   EXPECT_THAT(ledger_.Silent(At(600)), IsEmpty());
   ledger_.TakeView(both_, At(600), At(600));
   EXPECT_THAT(ledger_.Silent(At(800)), ElementsAre(them_.instance));
@@ -137,11 +143,26 @@ TEST_F(PeerLedgerTest, WhoIsNotHeardOfIsSilent) {
 
 TEST_F(PeerLedgerTest, WhoHasHeardNothingOfTheBrokerCallsNobodySilent) {
   ledger_.TakeView(both_, At(0), At(0));
+  HearSelf(0, 5000);
   EXPECT_THAT(ledger_.Silent(At(5000)), IsEmpty());
+}
+
+TEST_F(PeerLedgerTest, WhoDoesNotHearItselfCallsNobodySilent) {
+  ledger_.TakeView(both_, At(0), At(0));
+  HearSelf(0, 300);
+  ledger_.TakeView(both_, At(600), At(600));
+  EXPECT_FALSE(ledger_.IsListening(At(700)));
+  EXPECT_THAT(ledger_.Silent(At(1000)), IsEmpty());
+  // From then on it listens; the others have their time.
+  HearSelf(1000, 1700);
+  ledger_.TakeView(both_, At(1200), At(1200));
+  EXPECT_THAT(ledger_.Silent(At(1700)), IsEmpty());
+  EXPECT_THAT(ledger_.Silent(At(1800)), ElementsAre(them_.instance));
 }
 
 TEST_F(PeerLedgerTest, WhoWasOutOfTouchListensAnew) {
   ledger_.TakeView(both_, At(0), At(0));
+  HearSelf(0, 5700);
   ledger_.TakeView(both_, At(5000), At(5000));
   EXPECT_THAT(ledger_.Silent(At(5100)), IsEmpty());
   ledger_.TakeView(both_, At(5600), At(5600));
@@ -158,6 +179,37 @@ TEST_F(PeerLedgerTest, IsSettledOnceAllIsServed) {
   ledger_.Hear(them_.instance, At(950));
   EXPECT_TRUE(ledger_.IsSettled(At(1000)));
   EXPECT_FALSE(ledger_.IsSettled(At(1700)));
+}
+
+TEST_F(PeerLedgerTest, ATenureLastsWhileNobodyElseHasTheAgent) {
+  EXPECT_EQ(ledger_.TenureOf(our_agent_), 0U);
+  ledger_.TakeView(View(1, {us_}), At(0), At(0));
+  const std::uint64_t ours = ledger_.TenureOf(our_agent_);
+  const std::uint64_t theirs = ledger_.TenureOf(their_agent_);
+  EXPECT_NE(ours, 0U);
+  EXPECT_NE(theirs, 0U);
+  ledger_.TakeView(both_, At(100), At(100));
+  EXPECT_EQ(ledger_.TenureOf(our_agent_), ours);
+  EXPECT_EQ(ledger_.TenureOf(their_agent_), 0U);
+  ledger_.TakeView(View(3, {us_}), At(200), At(200));
+  EXPECT_EQ(ledger_.TenureOf(our_agent_), ours);
+  EXPECT_NE(ledger_.TenureOf(their_agent_), 0U);
+  EXPECT_NE(ledger_.TenureOf(their_agent_), theirs);
+}
+
+TEST_F(PeerLedgerTest, AViewThatWasMissedEndsATenure) {
+  ledger_.TakeView(View(1, {us_}), At(0), At(0));
+  const std::uint64_t before = ledger_.TenureOf("UA");
+  ledger_.TakeView(View(3, {us_}), At(100), At(100));
+  EXPECT_NE(ledger_.TenureOf("UA"), 0U);
+  EXPECT_NE(ledger_.TenureOf("UA"), before);
+}
+
+TEST_F(PeerLedgerTest, AfterManyViewsATenureMayChangeButIsThere) {
+  for (int i = 1; i < 100; ++i) {
+    ledger_.TakeView(View(static_cast<std::uint64_t>(i), {us_}), At(i), At(i));
+    EXPECT_NE(ledger_.TenureOf("UA"), 0U);
+  }
 }
 
 // Three managers that come, go, are taken for gone, read late and stand still, at random: at every moment at

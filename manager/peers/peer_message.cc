@@ -15,7 +15,8 @@
 namespace meshwarden {
 namespace {
 
-constexpr JsonLimits kHeadLimits{.max_bytes = 4096, .max_depth = 2, .max_values = 16};
+// A move names as many channels as a request can.
+constexpr JsonLimits kHeadLimits{.max_bytes = kMaxPeerMessageBytes, .max_depth = 3, .max_values = 10'000};
 constexpr std::size_t kSealLength = 2 * crypto_generichash_BYTES;
 constexpr std::string_view kPurpose = "meshwarden peers 1";
 
@@ -27,13 +28,15 @@ std::string_view NameOf(PeerMessage::Kind kind) {
       return "pass";
     case PeerMessage::Kind::kTook:
       return "took";
+    case PeerMessage::Kind::kLost:
+      return "lost";
   }
   return "";
 }
 
 std::optional<PeerMessage::Kind> KindOf(std::string_view name) {
-  for (const PeerMessage::Kind kind :
-       {PeerMessage::Kind::kBeat, PeerMessage::Kind::kPass, PeerMessage::Kind::kTook}) {
+  for (const PeerMessage::Kind kind : {PeerMessage::Kind::kBeat, PeerMessage::Kind::kPass,
+                                       PeerMessage::Kind::kTook, PeerMessage::Kind::kLost}) {
     if (NameOf(kind) == name) return kind;
   }
   return std::nullopt;
@@ -52,6 +55,10 @@ std::string EncodeHead(const PeerMessage& message) {
     head["reply"] = message.reply;
     head["ageMs"] = message.age_ms;
   }
+  if (message.kind == PeerMessage::Kind::kLost) {
+    head["agent"] = message.agent;
+    head["channels"] = message.channels;
+  }
   return DumpJson(head);
 }
 
@@ -64,6 +71,11 @@ absl::StatusOr<PeerMessage> DecodeHead(std::string_view text) {
   MW_ASSIGN_OR_RETURN(message.from, RequiredString(head, "from"));
   if (!IsSecretToken(message.from)) return absl::InvalidArgumentError("the sender is no instance");
   MW_ASSIGN_OR_RETURN(message.number, Count(head, "number"));
+  if (message.kind == PeerMessage::Kind::kLost) {
+    MW_ASSIGN_OR_RETURN(message.agent, RequiredString(head, "agent"));
+    MW_ASSIGN_OR_RETURN(std::optional<std::vector<std::string>> channels, OptionalStrings(head, "channels"));
+    message.channels = std::move(channels).value_or(std::vector<std::string>());
+  }
   if (message.kind != PeerMessage::Kind::kPass) return message;
   MW_ASSIGN_OR_RETURN(message.subject, RequiredString(head, "subject"));
   MW_ASSIGN_OR_RETURN(message.reply, RequiredString(head, "reply"));

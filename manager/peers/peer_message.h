@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/secret.h"
 
@@ -26,6 +27,7 @@ struct PeerMessage {
     kBeat,  // I am at work
     kPass,  // this request is for an agent of yours
     kTook,  // I have it; `number` is that of the kPass
+    kLost,  // an agent's move of mine was not answered: the broker may carry it out at any time
   };
   Kind kind = Kind::kBeat;
   std::string from;          // the sender's instance
@@ -35,6 +37,9 @@ struct PeerMessage {
   std::string reply = {};
   std::string payload = {};
   std::int64_t age_ms = 0;
+  // Of a kLost: whose move, and where to.
+  std::string agent = {};
+  std::vector<std::string> channels = {};
 
   bool operator==(const PeerMessage&) const = default;
 };

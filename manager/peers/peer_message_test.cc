@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "base/secret_token.h"
 #include "base/status_matchers.h"
 
@@ -37,6 +40,14 @@ TEST_F(PeerMessageTest, IsReadAsItWasWritten) {
     const PeerMessage message{.kind = kind, .from = pass_.from, .number = 9};
     EXPECT_THAT(seal_.Open(seal_.Seal(message, to_), to_), IsOkAndHolds(message));
   }
+}
+
+TEST_F(PeerMessageTest, ALostMoveIsReadAsItWasWritten) {
+  PeerMessage lost{.kind = PeerMessage::Kind::kLost, .from = pass_.from, .number = 4, .agent = "UA"};
+  lost.channels = std::vector<std::string>(64, std::string(200, 'c'));
+  EXPECT_THAT(seal_.Open(seal_.Seal(lost, to_), to_), IsOkAndHolds(lost));
+  lost.channels.clear();
+  EXPECT_THAT(seal_.Open(seal_.Seal(lost, to_), to_), IsOkAndHolds(lost));
 }
 
 TEST_F(PeerMessageTest, ACopyIsForOneReceiverOnly) {

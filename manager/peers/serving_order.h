@@ -1,6 +1,7 @@
 // Whether this manager may act for an agent at this moment: at no time do two of them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -16,6 +17,9 @@ class ServingOrder {
   virtual void WhenMayAct(const std::string& agent_id, std::function<void(bool)> go) = 0;
   // Whether it may at this very moment; to be asked right before something is changed.
   virtual bool MayAct(const std::string& agent_id) = 0;
+  // A number that is the same as long as nobody but this manager can have acted for `agent_id`, as far as it
+  // knows; 0 while the agent is another's.
+  virtual std::uint64_t TenureOf(const std::string& agent_id) = 0;
 };
 
 // Where there is no other manager, or none that could be told of.
@@ -23,6 +27,7 @@ class AloneInOrder final : public ServingOrder {
  public:
   void WhenMayAct(const std::string&, std::function<void(bool)> go) override { go(true); }
   bool MayAct(const std::string&) override { return true; }
+  std::uint64_t TenureOf(const std::string&) override { return 1; }
 };
 
 }  // namespace meshwarden

@@ -41,30 +41,66 @@ void LateMoves::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void LateMoves::Lost(const std::string& id, const std::vector<std::string>& channels) {
-  const Time now = steady_clock::now();
-  const MutexLock lock(mutex_);
+LateMoves::Suspect& LateMoves::NoteLost(const std::string& id, const Channels& channels) {
   Suspect& suspect = suspects_[id];
-  if (suspect.lost.size() == kMaxLost) suspect.lost.erase(suspect.lost.begin());
-  suspect.lost.push_back(Sorted(channels));
-  suspect.lost_at = now;
-  // This is what the agent asked for last: whether it comes or not, nothing is wrong yet.
-  suspect.right = std::nullopt;
-  if (suspects_.size() <= options_.max_agents) return;
-  suspects_.erase(std::min_element(suspects_.begin(), suspects_.end(), [](const auto& a, const auto& b) {
-    return a.second.lost_at < b.second.lost_at;
-  }));
+  if (std::find(suspect.lost.begin(), suspect.lost.end(), channels) == suspect.lost.end()) {
+    if (suspect.lost.size() == kMaxLost) suspect.lost.erase(suspect.lost.begin());
+    suspect.lost.push_back(channels);
+  }
+  suspect.lost_at = steady_clock::now();
+  if (suspects_.size() > options_.max_agents) {
+    suspects_.erase(std::min_element(suspects_.begin(), suspects_.end(), [](const auto& a, const auto& b) {
+      return a.second.lost_at < b.second.lost_at;
+    }));
+  }
+  return suspect;
+}
+
+void LateMoves::Lost(const std::string& id, const std::vector<std::string>& channels) {
+  const Channels sorted = Sorted(channels);
+  {
+    const MutexLock lock(mutex_);
+    Suspect& suspect = NoteLost(id, sorted);
+    confirmed_.erase(id);
+    // This is what the agent asked for last: whether it comes or not, nothing is wrong yet. Putting back what
+    // was confirmed may be lost as well, and stays to be done.
+    if (suspect.right.has_value() && suspect.right->channels != sorted) suspect.right.reset();
+  }
+  parts_.tell_others(id, channels);
+}
+
+void LateMoves::LostElsewhere(const std::string& id, const std::vector<std::string>& channels) {
+  const MutexLock lock(mutex_);
+  Suspect& suspect = NoteLost(id, Sorted(channels));
+  const auto confirmed = confirmed_.find(id);
+  if (confirmed == confirmed_.end()) return;
+  suspect.right = std::move(confirmed->second);
+  confirmed_.erase(confirmed);
+  suspect.right->channels = Sorted(suspect.right->channels);
+  suspect.due = steady_clock::now();
+  changed_.NotifyAll();
 }
 
 void LateMoves::Confirmed(const std::string& id, const std::vector<std::string>& channels) {
+  const std::uint64_t tenure = parts_.order.TenureOf(id);
   const MutexLock lock(mutex_);
-  const auto found = suspects_.find(id);
-  if (found == suspects_.end()) return;
   const Time now = steady_clock::now();
-  found->second.right = Sorted(channels);
-  found->second.confirmed_at = now;
+  const auto found = suspects_.find(id);
+  if (found == suspects_.end()) return Remember(id, {.channels = channels, .at = now, .tenure = tenure});
+  found->second.right = Confirmation{.channels = Sorted(channels), .at = now, .tenure = tenure};
   found->second.due = now;
   changed_.NotifyAll();
+}
+
+void LateMoves::Remember(const std::string& id, Confirmation confirmed) {
+  if (confirmed_.size() >= options_.max_remembered && confirmed.at >= sweep_at_) {
+    sweep_at_ = confirmed.at + kLookLater;
+    std::erase_if(confirmed_,
+                  [&](const auto& entry) { return confirmed.at - entry.second.at >= options_.remember_for; });
+  }
+  if (confirmed_.size() < options_.max_remembered || confirmed_.contains(id)) {
+    confirmed_[id] = std::move(confirmed);
+  }
 }
 
 void LateMoves::Run() {
@@ -88,7 +124,7 @@ std::vector<std::string> LateMoves::TakeDue(Time now) {
   std::vector<std::string> due;
   for (auto& [id, suspect] : suspects_) {
     if (!suspect.right.has_value() || now < suspect.due) continue;
-    const bool closely = now - suspect.confirmed_at < options_.closely_for;
+    const bool closely = now - suspect.right->at < options_.closely_for;
     suspect.due = now + (closely ? options_.look_every : kLookLater);
     due.push_back(id);
   }
@@ -107,7 +143,7 @@ void LateMoves::Compare(const std::string& id, const Channels& found) {
     const MutexLock lock(mutex_);
     const auto suspect = suspects_.find(id);
     if (suspect == suspects_.end() || !suspect->second.right.has_value()) return;
-    right = *suspect->second.right;
+    right = suspect->second.right->channels;
     const std::vector<Channels>& lost = suspect->second.lost;
     // Whatever else it is, somebody has moved it who may.
     if (found == right || std::find(lost.begin(), lost.end(), found) == lost.end()) return;
@@ -118,9 +154,14 @@ void LateMoves::Compare(const std::string& id, const Channels& found) {
 }
 
 bool LateMoves::IsRight(const std::string& id, const Channels& channels) {
+  const std::uint64_t tenure = parts_.order.TenureOf(id);
   const MutexLock lock(mutex_);
   const auto suspect = suspects_.find(id);
-  return suspect != suspects_.end() && suspect->second.right == channels;
+  if (suspect == suspects_.end() || !suspect->second.right.has_value()) return false;
+  std::optional<Confirmation>& right = suspect->second.right;
+  // Another manager served the agent meanwhile, and may have confirmed something else.
+  if (right->tenure != tenure || tenure == 0) right.reset();
+  return right.has_value() && right->channels == channels;
 }
 
 void LateMoves::PutBack(const std::string& id, const Channels& right, AgentQueue::Turn turn) {

@@ -167,18 +167,31 @@ void SelfService::SetChannels(const CallPtr& call, const AgentPolicy& agent, Age
     call->Fail(Outcome::kRefused, decision.code(), decision.error());
     return;
   }
+  const std::uint64_t tenure = parts_.order.TenureOf(call->sender());
   if (!MayStillAct(call) || !call->BeginChange()) {
     return;
   }
   parts_.filters.Move(call->sender(), decision.channels(),
-                      [this, call, turn = std::move(turn)](const absl::Status& status) mutable {
+                      [this, call, tenure, turn = std::move(turn)](const absl::Status& status) mutable {
                         const AgentQueue::Turn mine = std::move(turn);
-                        Moved(call, status);
+                        Moved(call, tenure, status);
                       });
 }
 
-void SelfService::Moved(const CallPtr& call, const absl::Status& status) {
-  if (status.ok()) {
+bool SelfService::MayBeLate(const CallPtr& call, std::uint64_t tenure) {
+  if (!parts_.naps.IsAwakeSince(call->stamp())) return true;
+  const std::uint64_t present = parts_.order.TenureOf(call->sender());
+  // What was in hand when the agent became another's may be finished while that one waits.
+  if (present == 0) return !parts_.order.MayAct(call->sender());
+  return present != tenure;
+}
+
+void SelfService::Moved(const CallPtr& call, std::uint64_t tenure, const absl::Status& status) {
+  if (status.ok() && MayBeLate(call, tenure)) {
+    // Whoever serves the agent now may have confirmed a later move before this one was carried out.
+    parts_.moves.Lost(call->sender(), call->channels());
+    call->Fail(Outcome::kFailed, "unavailable", UnconfirmedText(call->op()));
+  } else if (status.ok()) {
     call->Succeed({{"channels", call->channels()}});
   } else if (absl::IsNotFound(status)) {
     // Whoever lost the durable has lost the record too, if the broker came back with an empty store.

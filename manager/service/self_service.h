@@ -9,6 +9,7 @@
 // confirmed the move.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,6 +37,7 @@ class SelfService {
     ChatFilters& filters;
     DeadlineWatch& deadlines;
     ServingOrder& order;
+    MoveListener& moves;
     const NapWatch& naps;
     Log& log;
     CallClocks clocks = {};
@@ -57,10 +59,12 @@ class SelfService {
   void Identify(const CallPtr& call, Work work, AgentQueue::Turn turn);
   // Whether it still may, and knows all that has happened since the request came. Answers it if not.
   bool MayStillAct(const CallPtr& call);
+  // Whether another manager may have acted for the agent since the move was sent under `tenure`.
+  bool MayBeLate(const CallPtr& call, std::uint64_t tenure);
   void Unidentified(const CallPtr& call, const absl::Status& status);
 
   void SetChannels(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);
-  void Moved(const CallPtr& call, const absl::Status& status);
+  void Moved(const CallPtr& call, std::uint64_t tenure, const absl::Status& status);
   void WhoAmI(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);
   void ChannelsRead(const CallPtr& call, const AgentPolicy& agent,
                     absl::StatusOr<std::vector<std::string>> channels);

@@ -66,11 +66,23 @@ class FakeOrder final : public ServingOrder {
     waiting.push_back(std::move(go));
   }
   bool MayAct(const std::string&) override { return may_still; }
+  std::uint64_t TenureOf(const std::string&) override { return tenure; }
 
+  std::uint64_t tenure = 1;
   bool answers_at_once = true;
   bool may = true;
   bool may_still = true;
   std::deque<std::function<void(bool)>> waiting;
+};
+
+class FakeListener final : public MoveListener {
+ public:
+  void Lost(const std::string&, const std::vector<std::string>& channels) override {
+    lost.push_back(channels);
+  }
+  void Confirmed(const std::string&, const std::vector<std::string>&) override {}
+
+  std::vector<std::vector<std::string>> lost;
 };
 
 std::shared_ptr<const Policy> SomePolicy() {
@@ -144,12 +156,14 @@ class SelfServiceTest : public ::testing::Test {
                             {}};
   DeadlineWatch deadlines_;
   FakeOrder order_;
+  FakeListener listener_;
   const NapWatch naps_{{}};
   SelfService service_{{directory_,
                         queue_,
                         filters_,
                         deadlines_,
                         order_,
+                        listener_,
                         naps_,
                         log_,
                         {.steady = [this] { return now_; }, .wall = wall_}}};
@@ -181,6 +195,29 @@ TEST_F(SelfServiceTest, WhatBecameAnothersMeanwhileIsNotDone) {
   order_.may_still = false;
   EXPECT_EQ(AskToRead({"general"}).code, "unavailable");
   EXPECT_THAT(filters_.moves, IsEmpty());
+}
+
+TEST_F(SelfServiceTest, WhatWasCarriedOutAfterAnotherServedIsNotCalledDone) {
+  auto reply = Send("setChannels", {{"channels", {"general"}}})->get_future();
+  ASSERT_EQ(filters_.moves.size(), 1U);
+  order_.tenure = 2;
+  Finish(0, absl::OkStatus());
+  EXPECT_EQ(reply.get().code, "unavailable");
+  EXPECT_THAT(listener_.lost, ElementsAre(ElementsAre("general")));
+}
+
+TEST_F(SelfServiceTest, WhatIsFinishedWhileTheOtherWaitsIsDone) {
+  auto reply = Send("setChannels", {{"channels", {"general"}}})->get_future();
+  ASSERT_EQ(filters_.moves.size(), 1U);
+  order_.tenure = 0;
+  Finish(0, absl::OkStatus());
+  EXPECT_TRUE(reply.get().ok);
+  auto late = Send("setChannels", {{"channels", {"team.a"}}})->get_future();
+  ASSERT_EQ(filters_.moves.size(), 2U);
+  order_.may_still = false;
+  Finish(1, absl::OkStatus());
+  EXPECT_EQ(late.get().code, "unavailable");
+  EXPECT_THAT(listener_.lost, ElementsAre(ElementsAre("team.a")));
 }
 
 TEST_F(SelfServiceTest, AGrantedSetIsAnsweredOnlyAfterTheBrokerConfirmed) {
