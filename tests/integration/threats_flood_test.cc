@@ -115,10 +115,11 @@ class FloodThreats : public ::testing::Test {
     std::sort(took.begin(), took.end());
     return took[took.size() * 99 / 100];
   }
-  // The least that the flood ever slowed the other down by; rounds without and with it take turns.
-  double LeastRatio(const Flood& flood) {
-    double least = 1e9;
-    for (int round = 0; round < kRounds && least > kMostSlower && !HasFailure(); ++round) {
+  // In how many rounds the flood slowed the other down by no more than it may, up to two; a busy machine
+  // spoils some. In a round it is asked without the flood and with it.
+  int GoodRounds(const Flood& flood) {
+    int good = 0;
+    for (int round = 0; round < kRounds && good < 2 && !HasFailure(); ++round) {
       const Milliseconds idle = P99OfOther([](int asked) { return asked == kLeastAsked; });
       std::atomic<bool> over = false;
       std::thread mallory([&] {
@@ -127,10 +128,10 @@ class FloodThreats : public ::testing::Test {
       });
       const Milliseconds flooded = P99OfOther([&](int asked) { return over && asked >= kLeastAsked; });
       mallory.join();
-      least = std::min(least, flooded / idle);
+      if (flooded / idle <= kMostSlower) ++good;
       fmt::print("p99 without the flood {:.3f} ms, with it {:.3f} ms\n", idle.count(), flooded.count());
     }
-    return least;
+    return good;
   }
 
   std::unique_ptr<Mesh> mesh_;
@@ -144,21 +145,21 @@ class FloodThreats : public ::testing::Test {
 };
 
 TEST_F(FloodThreats, T26_CostlyRequestsSlowNobodyElse) {
-  EXPECT_LE(LeastRatio({.payload = Costliest(mallory_.id),
+  EXPECT_EQ(GoodRounds({.payload = Costliest(mallory_.id),
                         .count = 200,
                         .at_once = 1,
                         .interval = std::chrono::microseconds(2'500)}),
-            kMostSlower);
+            2);
   // Each of them was read, or refused in words.
   EXPECT_TRUE(Eventually([this] { return answered_ == sent_; }));
 }
 
 TEST_F(FloodThreats, T14_TenThousandRequestsSlowNobodyElse) {
-  EXPECT_LE(LeastRatio({.payload = PayloadOf(mallory_.id, "{}"),
+  EXPECT_EQ(GoodRounds({.payload = PayloadOf(mallory_.id, "{}"),
                         .count = 10'000,
                         .at_once = 50,
                         .interval = std::chrono::milliseconds(5)}),
-            kMostSlower);
+            2);
   EXPECT_TRUE(Eventually([this] { return answered_ == sent_; }));
   EXPECT_GT(refused_, sent_ / 10);
 }

@@ -96,7 +96,10 @@ TEST_F(LogThreats, T32_AReaderThatStallsHoldsUpNobody) {
   ASSERT_THAT(manager_->WaitForOutput("stopped", kPatience), IsOk());
   const Told told = ReadLog();
   EXPECT_GT(told.dropped, 0);
-  EXPECT_EQ(told.decisions + told.dropped, kRequests);
+  EXPECT_LE(told.decisions, kRequests);
+  // Among what was dropped may be a few lines that tell of no decision.
+  EXPECT_GE(told.decisions + told.dropped, kRequests);
+  EXPECT_LE(told.decisions + told.dropped, kRequests + 20);
 }
 
 TEST_F(LogThreats, T32_AReaderThatStallsDoesNotHoldUpTheEnd) {
