@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/text/printable.h"
 #include "endpoint/jetstream/durable_comparison.h"
+#include "endpoint/space/durable_start.h"
 #include "proto/channel_pattern.h"
 
 namespace meshwarden {
@@ -97,7 +99,7 @@ class Upkeep {
     if (used && wish_.if_used == IfUsed::kLeaveItBe) return Refuse(found, differences);
     ConsumerConfig anew = wanted_;
     if (used && wish_.if_used == IfUsed::kGoOnBehind) {
-      anew = BeginningAt(std::move(anew), {.seq = found.ack_floor_stream_seq + 1, .time = {}});
+      anew = BeginningAt(std::move(anew), StartBehind(found, Clock::System().Now(), wanted_.ack_wait));
     }
     const absl::StatusOr<bool> deleted = DeleteDurable(api_, found);
     if (absl::IsPermissionDenied(deleted.status()) || IsNoResponders(deleted.status())) {

@@ -76,6 +76,12 @@ class DurableUpkeepTest : public ::testing::Test {
       ASSERT_THAT(connection_->Request(messages[i].reply, "+ACK", kTimeout), IsOk());
     }
   }
+  // For an agent that reads "general" and nothing else, whatever it read before.
+  absl::StatusOr<UpheldDurable> ProvisionForGeneral(bool in_use) {
+    const auto general = [](std::span<const std::string>) { return Channels{"general"}; };
+    return privileged_->ProvisionChatDurable(
+        {.id = "UA", .at_birth = {"general"}, .keep = general, .in_use = in_use});
+  }
   // The subjects of what a durable has yet to deliver.
   std::vector<std::string> Rest(const std::string& stream, const std::string& durable) {
     std::vector<std::string> subjects;
@@ -185,22 +191,35 @@ TEST_F(DurableUpkeepTest, T28_WhatIsInDeliveryOfOtherChannelsDoesNotComeToTheNex
   Store("cotal.main.chat.UB.ops");
   Store("cotal.main.chat.UB.general");
   ASSERT_NO_FATAL_FAILURE(Deliver(kChat, "chat_UA", 2, 0));
-  const auto general = [](std::span<const std::string>) { return Channels{"general"}; };
-  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat,
-                          privileged_->ProvisionChatDurable(
-                              {.id = "UA", .at_birth = {"general"}, .keep = general, .in_use = false}));
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat, ProvisionForGeneral(/*in_use=*/false));
   EXPECT_EQ(chat.info.num_ack_pending, 0U);
   EXPECT_THAT(Rest(kChat, "chat_UA"), ElementsAre("cotal.main.chat.UB.general"));
+}
+
+// Of one that has acknowledged nothing a broker may not tell where it began.
+TEST_F(DurableUpkeepTest, T28_WhatWasThereBeforeADurableDoesNotComeByTheOneInItsPlace) {
+  for (int i = 0; i < 3; ++i) Store("cotal.main.chat.UB.general");
+  Make(kChat, ChatConfig({"general", "ops"}));
+  Store("cotal.main.chat.UC.general");
+  ASSERT_NO_FATAL_FAILURE(Deliver(kChat, "chat_UA", 1, 0));
+  ASSERT_THAT(ProvisionForGeneral(/*in_use=*/false), IsOk());
+  EXPECT_THAT(Rest(kChat, "chat_UA"), ElementsAre("cotal.main.chat.UC.general"));
+}
+
+// Twice replaced, it still begins where the first one did.
+TEST_F(DurableUpkeepTest, T28_WhatWasThereBeforeADurableThatWasMadeAnewDoesNotCome) {
+  for (int i = 0; i < 3; ++i) Store("cotal.main.chat.UB.general");
+  Make(kChat, BeginningAt(ChatConfig({"general", "ops"}), {.seq = 3, .time = {}}));
+  ASSERT_NO_FATAL_FAILURE(Deliver(kChat, "chat_UA", 1, 0));
+  ASSERT_THAT(ProvisionForGeneral(/*in_use=*/false), IsOk());
+  EXPECT_EQ(Rest(kChat, "chat_UA").size(), 1u);
 }
 
 TEST_F(DurableUpkeepTest, TheFilterOfOneInUseIsMovedAsItStands) {
   const ConsumerInfo before = Make(kChat, ChatConfig({"general", "ops"}));
   Store("cotal.main.chat.UB.ops");
   ASSERT_NO_FATAL_FAILURE(Deliver(kChat, "chat_UA", 1, 0));
-  const auto general = [](std::span<const std::string>) { return Channels{"general"}; };
-  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat,
-                          privileged_->ProvisionChatDurable(
-                              {.id = "UA", .at_birth = {"general"}, .keep = general, .in_use = true}));
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat, ProvisionForGeneral(/*in_use=*/true));
   EXPECT_EQ(chat.info.created, before.created);
   EXPECT_THAT(chat.info.config.Filters(), ElementsAre("cotal.main.chat.*.general"));
 }
