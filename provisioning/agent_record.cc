@@ -72,7 +72,12 @@ absl::Status ReadLaterFields(const Json& json, AgentRecord& record) {
   MW_ASSIGN_OR_RETURN(std::optional<std::vector<std::string>> places, OptionalStrings(json, "places"));
   record.places = std::move(places).value_or(std::vector<std::string>());
   MW_ASSIGN_OR_RETURN(record.seen_at, OptionalTime<milliseconds>(json, "seenAt"));
+  MW_ASSIGN_OR_RETURN(record.taken_back_at, OptionalTime<milliseconds>(json, "takenBackAt"));
   return absl::OkStatus();
+}
+
+bool IsTakenBack(const AgentRecord& record) {
+  return record.state == RecordState::kLeaving && record.taken_back_at.has_value();
 }
 
 absl::StatusOr<AgentRecord> Read(std::string_view id, std::string_view text) {
@@ -108,6 +113,7 @@ std::string EncodeAgentRecord(const AgentRecord& record) {
   if (record.expires) json["expires"] = CountOf<seconds>(*record.expires);
   if (!record.places.empty()) json["places"] = record.places;
   if (record.seen_at) json["seenAt"] = CountOf<milliseconds>(*record.seen_at);
+  if (record.taken_back_at) json["takenBackAt"] = CountOf<milliseconds>(*record.taken_back_at);
   return DumpJson(json);
 }
 
@@ -127,8 +133,20 @@ absl::Status CheckSameAgent(const AgentRecord& stored, std::string_view agent) {
                     Quoted(stored.agent), Quoted(agent)));
   }
   if (stored.state == RecordState::kLive || stored.state == RecordState::kBegun) return absl::OkStatus();
+  if (IsTakenBack(stored)) {
+    return absl::UnavailableError(fmt::format(
+        "what an earlier attempt had begun for {} is being taken back; try again, with the same identity, in "
+        "{} s",
+        stored.id, kTakeUpAfter.count()));
+  }
   return absl::FailedPreconditionError(
       fmt::format("{} is recorded as {}; use a new identity", stored.id, NameOf(stored.state)));
+}
+
+absl::Status CheckMayTakeUp(const AgentRecord& stored, std::string_view agent, SystemTime now) {
+  const bool interrupted = IsTakenBack(stored) && now >= *stored.taken_back_at + kTakeUpAfter;
+  if (interrupted && stored.agent == agent) return absl::OkStatus();
+  return CheckSameAgent(stored, agent);
 }
 
 }  // namespace meshwarden

@@ -34,9 +34,10 @@ TEST(AgentRecordTest, WritesWhatIsKnownToday) {
 }
 
 TEST(AgentRecordTest, ReadsWhatLaterIssuesWrite) {
-  const std::string text = R"({"v":2,"id":"UX","agent":"worker","owner":"UO","root":"UR","state":"leaving",)"
-                           R"("provisionedAt":1800000000000,"ttl":3600,"expires":1800003600,)"
-                           R"("places":["place.agent.61.0","place.owner.UR.7"],"seenAt":1800000000001})";
+  const std::string text =
+      R"({"v":2,"id":"UX","agent":"worker","owner":"UO","root":"UR","state":"leaving",)"
+      R"("provisionedAt":1800000000000,"ttl":3600,"expires":1800003600,)"
+      R"("places":["place.agent.61.0","place.owner.UR.7"],"seenAt":1800000000001,"takenBackAt":1800000000002})";
   MW_ASSERT_OK_AND_ASSIGN(const AgentRecord read, DecodeAgentRecord("UX", text));
   const AgentRecord record{.id = "UX",
                            .agent = "worker",
@@ -47,7 +48,8 @@ TEST(AgentRecordTest, ReadsWhatLaterIssuesWrite) {
                            .ttl = std::chrono::hours(1),
                            .expires = kThen + std::chrono::hours(1),
                            .places = {"place.agent.61.0", "place.owner.UR.7"},
-                           .seen_at = kThen + std::chrono::milliseconds(1)};
+                           .seen_at = kThen + std::chrono::milliseconds(1),
+                           .taken_back_at = kThen + std::chrono::milliseconds(2)};
   EXPECT_EQ(read, record);
   EXPECT_EQ(EncodeAgentRecord(read), text);
 }
@@ -93,10 +95,10 @@ TEST(AgentRecordTest, AVersionOrStateThatIsNotKnownIsDamage) {
 }
 
 TEST(AgentRecordTest, FieldsOfAnotherKindAreDamage) {
-  for (const char* more :
-       {R"(,"owner":7)", R"(,"root":null)", R"(,"ttl":0)", R"(,"ttl":-1)", R"(,"ttl":1.5)",
-        R"(,"ttl":7258118400)", R"(,"expires":"soon")", R"(,"expires":7258118400)", R"(,"places":"x")",
-        R"(,"places":[1])", R"(,"seenAt":-1)", R"(,"seenAt":7258118400000)", R"(,"v":2)"}) {
+  for (const char* more : {R"(,"owner":7)", R"(,"root":null)", R"(,"ttl":0)", R"(,"ttl":-1)", R"(,"ttl":1.5)",
+                           R"(,"ttl":7258118400)", R"(,"expires":"soon")", R"(,"expires":7258118400)",
+                           R"(,"places":"x")", R"(,"places":[1])", R"(,"seenAt":-1)",
+                           R"(,"seenAt":7258118400000)", R"(,"takenBackAt":"now")", R"(,"v":2)"}) {
     EXPECT_THAT(DecodeAgentRecord("UX", Record(more)), StatusIs(kDamaged)) << more;
   }
   EXPECT_THAT(DecodeAgentRecord("UX", Record(R"(,"ttl":7258118399,"expires":7258118399)")), IsOk());
@@ -133,6 +135,23 @@ TEST(AgentRecordTest, AnIdentityThatIsNotLiveDoesNotComeBack) {
                 StatusIs(kPrecondition,
                          AllOf(HasSubstr(std::string(NameOf(state))), HasSubstr("use a new identity"))));
   }
+}
+
+TEST(AgentRecordTest, WhatIsTakenBackIsTakenUpOnceNobodyIsAtIt) {
+  AgentRecord record{.id = "UX", .agent = "worker", .provisioned_at = kThen};
+  record.state = RecordState::kLeaving;
+  record.taken_back_at = kThen;
+  EXPECT_THAT(CheckSameAgent(record, "worker"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("30 s")));
+  EXPECT_THAT(CheckMayTakeUp(record, "worker", kThen + kTakeUpAfter - std::chrono::milliseconds(1)),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(CheckMayTakeUp(record, "worker", kThen + kTakeUpAfter), IsOk());
+  EXPECT_THAT(CheckMayTakeUp(record, "planner", kThen + kTakeUpAfter), StatusIs(kPrecondition));
+  record.state = RecordState::kRevoked;
+  EXPECT_THAT(CheckMayTakeUp(record, "worker", kThen + kTakeUpAfter), StatusIs(kPrecondition));
+  // Whatever else ends an agent is for good.
+  record.state = RecordState::kLeaving;
+  record.taken_back_at = std::nullopt;
+  EXPECT_THAT(CheckMayTakeUp(record, "worker", kThen + kTakeUpAfter), StatusIs(kPrecondition));
 }
 
 }  // namespace

@@ -118,10 +118,16 @@ absl::Status MakeDurables(JetStreamApi& api, const Plan& plan, ProvisionResult& 
   return Annotate(privileged.ProvisionTaskQueue(*plan.agent.role).status(), "task queue");
 }
 
-absl::Status Unmake(JetStreamApi& api, const Made& made) {
+// Deletes one that was made.
+absl::Status Unmake(const ProvisionParts& parts, const ConsumerInfo& durable, SystemTime until) {
+  if (parts.clock.Now() >= until) return absl::DeadlineExceededError("there was no time left to delete it");
+  return DeleteDurable(parts.api, durable).status();
+}
+
+absl::Status UnmakeAll(const ProvisionParts& parts, const Made& made, SystemTime until) {
   absl::Status status = absl::OkStatus();
   for (const ConsumerInfo& durable : made) {
-    const absl::Status deleted = DeleteDurable(api, durable).status();
+    const absl::Status deleted = Unmake(parts, durable, until);
     if (status.ok()) status = Annotate(deleted, durable.name);
   }
   return status;
@@ -153,14 +159,17 @@ absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, cons
 
   MW_ASSIGN_OR_RETURN(
       Reservation reservation,
-      Reservation::Make(records, {.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
+      Reservation::Make(records, clock,
+                        {.id = plan.id, .agent = agent->name, .provisioned_at = clock.Now()}));
   plan.was_live = reservation.was_live();
   ProvisionResult result;
   Made made;
   absl::Status status = MakeDurables(api, plan, result, made);
   if (status.ok()) status = reservation.Complete();
-  if (!status.ok())
-    return reservation.TakeBack(status, [&api = parts.api, &made] { return Unmake(api, made); });
+  if (!status.ok()) {
+    return reservation.TakeBack(status,
+                                [&parts, &made](SystemTime until) { return UnmakeAll(parts, made, until); });
+  }
   MW_ASSIGN_OR_RETURN(result.jwt, MintUserJwt(issuer, credential, clock));
   return result;
 }

@@ -52,8 +52,9 @@ struct ProvisionResult {
 // PermissionDenied: a channel that the agent may not read, or records that are out of reach.
 // FailedPrecondition: policy and issuer are of two spaces, the agent is pinned to another id or the id to
 // another agent, the id is recorded as another agent or as one that is not to come back, or a durable is
-// there that is not as it must be. Aborted: somebody else provisions the same at the same time. DataLoss: the
-// record of the id is damaged. What the broker refuses keeps its code.
+// there that is not as it must be. Unavailable also while an earlier attempt is taken back. Aborted: somebody
+// else provisions the same at the same time. DataLoss: the record of the id is damaged. What the broker
+// refuses keeps its code.
 absl::StatusOr<ProvisionResult> ProvisionAgent(const ProvisionParts& parts, const ProvisionOptions& options);
 
 // The channels that a chat durable of `agent` with these filter subjects goes on reading: those within

@@ -28,6 +28,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr auto kUnavailable = absl::StatusCode::kUnavailable;
 
 // Somebody else with a setup credential, on a connection of his own, which a test may interrupt.
 struct Provisioner {
@@ -35,6 +36,13 @@ struct Provisioner {
   std::unique_ptr<testing::InterruptedConnection> interrupted;
   std::unique_ptr<JetStreamApi> api;
   std::unique_ptr<RecordKeeper> records;
+};
+
+// A clock that a test sets, also while somebody works by it.
+class SetClock final : public Clock {
+ public:
+  SystemTime Now() const override { return now; }
+  SystemTime now = kNow;
 };
 
 class ProvisionerRaces : public ProvisionerTest {
@@ -62,7 +70,7 @@ class ProvisionerRaces : public ProvisionerTest {
                            .records = *provisioner.records,
                            .policy = *policy,
                            .issuer = *issuer_,
-                           .clock = FixedClock(kNow)},
+                           .clock = clock_},
                           {.agent = agent, .id = id, .subscribe = std::nullopt});
   }
   std::string ChannelOf(const std::string& id) {
@@ -97,6 +105,7 @@ class ProvisionerRaces : public ProvisionerTest {
     root_api_ = std::make_unique<JetStreamApi>(*root_, kBrokerTimeout, secrets_.api);
   }
 
+  SetClock clock_;
   std::array<Provisioner, 2> both_;
   Provisioner& one_ = both_[0];
   Provisioner& other_ = both_[1];
@@ -218,18 +227,57 @@ TEST_F(ProvisionerRaces, NobodyGetsTheIdWhileItIsTakenBack) {
   one_.interrupted->BeforeRequest("$JS.API.CONSUMER.DELETE.CHAT_main", [&] {
     asked = true;
     EXPECT_EQ(RecordOf(id_), "leaving worker");
-    EXPECT_THAT(ProvisionBy(other_, "worker", id_), StatusIs(kPrecondition, HasSubstr("leaving")));
+    EXPECT_THAT(ProvisionBy(other_, "worker", id_), StatusIs(kUnavailable, HasSubstr("being taken back")));
+    EXPECT_THAT(ProvisionBy(other_, "planner", id_), StatusIs(kPrecondition));
   });
   EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition));
   EXPECT_TRUE(asked);
   EXPECT_EQ(RecordOf(id_), "NOT_FOUND");
 }
 
+TEST_F(ProvisionerRaces, ATakeBackThatWasCutOffIsTheNextAttempts) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.DELETE.CHAT_main",
+                                  [&] { ASSERT_THAT(broker_->Kill(), IsOk()); });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
+              StatusIs(kPrecondition, HasSubstr("could not be taken back")));
+  ASSERT_THAT(broker_->Restart(), IsOk());
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(Enter(other_));
+  EXPECT_EQ(RecordOf(id_), "leaving worker");
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+  EXPECT_THAT(ProvisionBy(other_, "worker", id_), StatusIs(kUnavailable)) << "somebody may be at it";
+  clock_.now += kTakeUpAfter;
+  EXPECT_THAT(ProvisionBy(other_, "planner", id_), StatusIs(kPrecondition));
+  // What made it fail is there yet, and whatever was made before is kept for the next one.
+  EXPECT_THAT(ProvisionBy(other_, "worker", id_), StatusIs(kPrecondition, HasSubstr("inst.*.*")));
+  EXPECT_EQ(RecordOf(id_), "begun worker");
+  ASSERT_THAT(root_api_->DeleteConsumer(DmStream(kSpace), DmDurable(id_)), IsOk());
+  EXPECT_THAT(ProvisionBy(other_, "worker", id_), IsOk());
+  EXPECT_EQ(RecordOf(id_), "live worker");
+}
+
+// The next attempt may be at it already.
+TEST_F(ProvisionerRaces, WhoeverIsLateInTakingBackDeletesNothing) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  one_.interrupted->BeforeMessage([&] {
+    one_.interrupted->BeforeMessage([&] {  // the mark
+      EXPECT_EQ(RecordOf(id_), "begun worker");
+      clock_.now += kTakeBackTime;
+    });
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition, HasSubstr("no time left")));
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+  EXPECT_EQ(RecordOf(id_), "begun worker");
+}
+
 TEST_F(ProvisionerRaces, WhatABrokerLeftHalfWayIsCompletedByTheNextAttempt) {
   one_.interrupted->BeforeRequest("$JS.API.CONSUMER.CREATE.DM_main",
                                   [&] { ASSERT_THAT(broker_->Kill(), IsOk()); });
-  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("with the same identity")));
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kUnavailable, HasSubstr("with the same identity")));
   ASSERT_THAT(broker_->Restart(), IsOk());
   ASSERT_NO_FATAL_FAILURE(Connect());
   ASSERT_NO_FATAL_FAILURE(Enter(other_));

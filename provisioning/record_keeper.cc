@@ -117,7 +117,7 @@ absl::StatusOr<std::optional<StandingRecord>> RecordKeeper::TryBegin(const Agent
   MW_ASSIGN_OR_RETURN(const StoredKey before, bucket_.Get(key));
   absl::StatusOr<AgentRecord> there = Read(record.id);
   if (there.ok()) {
-    MW_RETURN_IF_ERROR(CheckSameAgent(*there, record.agent));
+    MW_RETURN_IF_ERROR(CheckMayTakeUp(*there, record.agent, record.provisioned_at));
     if (there->state == RecordState::kLive) return StandingRecord{*std::move(there), before.revision};
   } else if (!absl::IsNotFound(there.status())) {
     return there.status();
@@ -162,7 +162,7 @@ absl::Status RecordKeeper::YieldToEarlier(const StandingRecord& standing) {
   MW_ASSIGN_OR_RETURN(const bool moved, Await<bool>([this](auto done) { AskMoved(std::move(done)); }));
   if (moved) return absl::OkStatus();
   MW_RETURN_IF_ERROR(there.status());
-  absl::Status same = CheckSameAgent(*there, standing.record.agent);
+  absl::Status same = CheckMayTakeUp(*there, standing.record.agent, standing.record.provisioned_at);
   // A marker would hide the other one's record from all who hold the token.
   if (!same.ok()) MW_RETURN_IF_ERROR(Replace(standing, *there).status());
   return same;

@@ -55,10 +55,11 @@ class RecordKeeper {
   void ReadAsync(std::string_view id, std::function<void(absl::StatusOr<AgentRecord>)> done);
   absl::StatusOr<AgentRecord> Read(std::string_view id);
 
-  // Writes it where there is none, or one of the same agent that was begun and is not live, which is then
-  // the writer's. A live one of the same agent is left as it is, and returned. FailedPrecondition if the id
-  // is recorded as another agent, or in another state; nothing is written over a damaged one. Two writers at
-  // once: one wins, the other hears of it as if it had come later. PermissionDenied also if records moved
+  // Writes it where there is none, or one of the same agent that was begun and is not live, also if it was
+  // left half taken back (CheckMayTakeUp, at `provisioned_at`), which is then the writer's. A live one of the
+  // same agent is left as it is, and returned. FailedPrecondition if the id is recorded as another agent, or
+  // in another state; Unavailable while it is taken back; nothing is written over a damaged one. Two writers
+  // at once: one wins, the other hears of it as if it had come later. PermissionDenied also if records moved
   // while one without the token wrote: it is to write again as one who holds it.
   absl::StatusOr<StandingRecord> Begin(const AgentRecord& record);
   // Writes `record` in the place of what stands. Aborted: it stands no more, somebody else has written since.

@@ -25,13 +25,13 @@ absl::Status WithAdvice(const absl::Status& why, std::string_view advice) {
 
 }  // namespace
 
-absl::StatusOr<Reservation> Reservation::Make(RecordKeeper& records, AgentRecord record) {
+absl::StatusOr<Reservation> Reservation::Make(RecordKeeper& records, const Clock& clock, AgentRecord record) {
   const absl::StatusOr<AgentRecord> before = records.Read(record.id);
-  const bool was_begun = before.ok() && before->state == RecordState::kBegun;
+  const bool was_begun =
+      before.ok() && (before->state == RecordState::kBegun || before->state == RecordState::kLeaving);
   record.state = RecordState::kBegun;
   MW_ASSIGN_OR_RETURN(StandingRecord standing, records.Begin(record));
-  const bool was_live = standing.record.state == RecordState::kLive;
-  return Reservation(records, std::move(standing), was_live, was_begun);
+  return Reservation(records, clock, std::move(standing), was_begun);
 }
 
 absl::Status Reservation::Complete() {
@@ -58,7 +58,7 @@ absl::Status Reservation::CheckStillLive() const {
       fmt::format("{} is recorded as {}, no longer as live; try again", now.id, NameOf(now.state)));
 }
 
-absl::Status Reservation::TakeBack(const absl::Status& why, const std::function<absl::Status()>& undo) {
+absl::Status Reservation::TakeBack(const absl::Status& why, const UndoFunction& undo) {
   if (was_live_) return why;
   if (IsOutcomeUnknown(why)) {
     return WithAdvice(why, "what was begun stays: doing it again, with the same identity, completes it");
@@ -68,10 +68,13 @@ absl::Status Reservation::TakeBack(const absl::Status& why, const std::function<
   return WithAdvice(why, fmt::format("what had been made could not be taken back: {}", MessageOf(undone)));
 }
 
-absl::Status Reservation::Undo(const std::function<absl::Status()>& undo) {
+absl::Status Reservation::Undo(const UndoFunction& undo) {
   const AgentRecord begun = standing_.record;
-  MW_ASSIGN_OR_RETURN(standing_, records_->Replace(standing_, InState(begun, RecordState::kLeaving)));
-  const absl::Status undone = undo();
+  AgentRecord leaving = InState(begun, RecordState::kLeaving);
+  const SystemTime now = clock_->Now();
+  leaving.taken_back_at = now;
+  MW_ASSIGN_OR_RETURN(standing_, records_->Replace(standing_, leaving));
+  const absl::Status undone = undo(now + kTakeBackTime);
   // What is left is the next attempt's, as is what an earlier one had begun.
   const bool is_free = undone.ok() && !was_begun_;
   const absl::Status freed =

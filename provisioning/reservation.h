@@ -11,6 +11,7 @@
 
 #include <functional>
 
+#include "base/clock.h"
 #include "provisioning/agent_record.h"
 #include "provisioning/record_keeper.h"
 
@@ -19,9 +20,9 @@ namespace meshwarden {
 // Movable. Blocking, for one thread at a time.
 class Reservation {
  public:
-  // `records` must outlive it; the state of `record` is of no account. Errors as RecordKeeper::Begin has
-  // them; nothing was changed then.
-  static absl::StatusOr<Reservation> Make(RecordKeeper& records, AgentRecord record);
+  // At record.provisioned_at, which is now. `records` and `clock` must outlive it; the state of `record` is
+  // of no account. Errors as RecordKeeper::Begin has them; nothing was changed then.
+  static absl::StatusOr<Reservation> Make(RecordKeeper& records, const Clock& clock, AgentRecord record);
 
   // The agent has a credential: it was live before, and its record is left as it is.
   bool was_live() const { return was_live_; }
@@ -35,16 +36,25 @@ class Reservation {
   // yet: nobody else gets the identity before it has returned, and then it is as it was before. That is not
   // so for an agent that was live, for one that somebody else has taken over, or where the outcome of
   // something is not known: then everything stays, for the next attempt to complete, as the result says.
-  absl::Status TakeBack(const absl::Status& why, const std::function<absl::Status()>& undo);
+  //
+  // `undo` must begin nothing at `until` or later, and fail if something is left then: the next attempt goes
+  // on with what an interrupted one has left (CheckMayTakeUp).
+  using UndoFunction = std::function<absl::Status(SystemTime until)>;
+  absl::Status TakeBack(const absl::Status& why, const UndoFunction& undo);
 
  private:
-  Reservation(RecordKeeper& records, StandingRecord standing, bool was_live, bool was_begun)
-      : records_(&records), standing_(std::move(standing)), was_live_(was_live), was_begun_(was_begun) {}
+  Reservation(RecordKeeper& records, const Clock& clock, StandingRecord standing, bool was_begun)
+      : records_(&records),
+        clock_(&clock),
+        standing_(std::move(standing)),
+        was_live_(standing_.record.state == RecordState::kLive),
+        was_begun_(was_begun) {}
 
   absl::Status CheckStillLive() const;
-  absl::Status Undo(const std::function<absl::Status()>& undo);
+  absl::Status Undo(const UndoFunction& undo);
 
   RecordKeeper* records_;
+  const Clock* clock_;
   StandingRecord standing_;
   bool was_live_;
   bool was_begun_;  // by an earlier attempt
