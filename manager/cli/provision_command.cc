@@ -19,6 +19,7 @@
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_out.h"
+#include "manager/cli/provision_outcome.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
 #include "proto/identity/creds.h"
@@ -40,16 +41,19 @@ struct ProvisionArguments {
   std::optional<std::vector<std::string>> subscribe;
 };
 
-// The identity of a creds file that an earlier run wrote must be the same agent's.
-absl::Status CheckEarlierRun(RecordKeeper& records, const ProvisionArguments& arguments,
-                             const std::string& id) {
-  const absl::StatusOr<AgentRecord> record = records.Read(id);
+// The identity that an earlier run took must be the same agent's. `record` is that identity's.
+absl::Status CheckEarlierRun(const absl::StatusOr<AgentRecord>& record, const ProvisionArguments& arguments,
+                             const std::string& kept_in) {
   if (absl::IsNotFound(record.status())) {
     return absl::OkStatus();  // a broker that lost its store gets it back
   }
   MW_RETURN_IF_ERROR(record.status());
   if (record->agent == arguments.agent) {
     return absl::OkStatus();
+  }
+  if (!kept_in.empty()) {
+    return absl::FailedPreconditionError(fmt::format("an earlier run has begun agent {}, not {}",
+                                                     Quoted(record->agent), Quoted(arguments.agent)));
   }
   return absl::FailedPreconditionError(
       fmt::format("{} holds the credential of agent {}, not {}; choose another --out", arguments.out,
@@ -69,8 +73,7 @@ void PrintResult(const ProvisionArguments& arguments, const std::string& space, 
 
 struct Provisioned {
   absl::StatusOr<ProvisionResult> result;
-  // Nothing stands for the identity: whoever tries again may take another one.
-  bool left_nothing = false;
+  IdentityFate fate = IdentityFate::kFree;  // if it failed
 };
 
 Provisioned ProvisionOn(BrokerSession& session, const ProvisionArguments& arguments, const Policy& policy,
@@ -79,12 +82,13 @@ Provisioned ProvisionOn(BrokerSession& session, const ProvisionArguments& argume
     return {.result = absl::FailedPreconditionError(
                 fmt::format("{} is of account {}, the issuer of {}; name files of one space",
                             arguments.broker.creds, session.credential().account, issuer.account().text())),
-            .left_nothing = true};
+            .fate = IdentityFate::kFree};
   }
   RecordKeeper records(session.api(), issuer.space(), session.credential().secrets);
   if (out.used_before()) {
-    const absl::Status same = CheckEarlierRun(records, arguments, out.id());
-    if (!same.ok()) return {.result = same};
+    const absl::StatusOr<AgentRecord> record = records.Read(out.id());
+    const absl::Status same = CheckEarlierRun(record, arguments, out.kept_in());
+    if (!same.ok()) return {.result = same, .fate = JudgeFailure(same, record, arguments.agent)};
   }
   const ProvisionOptions options{.agent = arguments.agent, .id = out.id(), .subscribe = arguments.subscribe};
   Provisioned provisioned{.result = ProvisionAgent({.api = session.api(),
@@ -93,16 +97,10 @@ Provisioned ProvisionOn(BrokerSession& session, const ProvisionArguments& argume
                                                     .issuer = issuer,
                                                     .clock = Clock::System()},
                                                    options)};
-  provisioned.left_nothing = !provisioned.result.ok() && absl::IsNotFound(records.Read(out.id()).status());
+  if (!provisioned.result.ok()) {
+    provisioned.fate = JudgeFailure(provisioned.result.status(), records.Read(out.id()), arguments.agent);
+  }
   return provisioned;
-}
-
-// What to say of an identity that something stands for, and that is in no creds file.
-absl::Status WithIdentityKept(const absl::Status& status, const CredsOut& out) {
-  if (out.kept_in().empty()) return status;
-  return absl::Status(status.code(),
-                      fmt::format("{}. Its identity is kept in {}: the same command again goes on with it",
-                                  MessageOf(status), out.kept_in()));
 }
 
 absl::Status WriteCredential(CredsOut out, const std::string& agent, const std::string& jwt) {
@@ -131,9 +129,10 @@ absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
   }
   Provisioned provisioned = ProvisionOn(*session, arguments, *loaded.policy, issuer, out);
   if (!provisioned.result.ok()) {
-    if (!provisioned.left_nothing) return WithIdentityKept(provisioned.result.status(), out);
-    std::move(out).Discard();
-    return provisioned.result.status();
+    const absl::Status& why = provisioned.result.status();
+    absl::Status advised = WithAdvice(why, provisioned.fate, out.kept_in());
+    if (provisioned.fate == IdentityFate::kFree) std::move(out).Discard();
+    return advised;
   }
   const std::string id = out.id();
   MW_RETURN_IF_ERROR(WriteCredential(std::move(out), arguments.agent, provisioned.result->jwt));

@@ -23,7 +23,9 @@
 namespace meshwarden::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kPolicy[] = R"(
 version: 1
@@ -37,11 +39,12 @@ class CliTest : public ::testing::Test {
   void SetUp() override { MW_ASSERT_OK_AND_ASSIGN(mesh_, Mesh::Start(kPolicy)); }
 
   Finished Run(std::vector<std::string> arguments) { return RunMeshwarden(*mesh_, std::move(arguments)); }
-  Finished Provision(const std::string& out, const std::vector<std::string>& more = {}) {
+  Finished Provision(const std::string& out, const std::vector<std::string>& more = {},
+                     const std::string& creds = "creds/setup.creds") {
     std::vector<std::string> arguments = {"provision", "bob",
                                           "--policy",  mesh_->directory() + "/policy.yaml",
                                           "--issuer",  mesh_->PathOf("issuer.json"),
-                                          "--creds",   mesh_->PathOf("creds/setup.creds"),
+                                          "--creds",   mesh_->PathOf(creds),
                                           "--out",     out};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Run(arguments);
@@ -105,6 +108,29 @@ TEST_F(CliTest, WhatAStoppedRunHasBegunIsFinishedByTheSameCommand) {
   EXPECT_EQ(ObjectIn(finished.output).at("id"), id);
   EXPECT_EQ(mesh_->records().Read(id)->state, RecordState::kLive);
   EXPECT_THAT(ReadFile(out + ".begun", 100), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(CliTest, WhatWasBegunForAnotherAgentIsNamedWithItsFile) {
+  const std::string out = mesh_->directory() + "/bob.creds";
+  MW_ASSERT_OK_AND_ASSIGN(const KeyPair user, KeyPair::Generate(NkeyKind::kUser));
+  const std::string id = user.public_key().text();
+  ASSERT_THAT(WriteFile(out + ".begun", user.Seed().ExposeText(), {}), IsOk());
+  ASSERT_THAT(
+      mesh_->records().Begin({.id = id, .agent = "eve", .provisioned_at = {}, .state = RecordState::kBegun}),
+      IsOk());
+  const Finished finished = Provision(out);
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.output, AllOf(HasSubstr("begun agent \"eve\""), HasSubstr(out + ".begun"),
+                                     HasSubstr("another --out"), Not(HasSubstr("same command"))));
+}
+
+TEST_F(CliTest, WhoeverMayNotProvisionIsNotToldThatTheSameCommandHelps) {
+  const std::string out = mesh_->directory() + "/bob.creds";
+  const Finished finished = Provision(out, {}, "creds/observer.creds");
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.output, Not(HasSubstr("same command")));
+  // With the right ones it does.
+  EXPECT_EQ(Provision(out).exit_code, 0);
 }
 
 TEST_F(CliTest, SettingASpaceUpAgainIsANoOp) {
