@@ -121,7 +121,10 @@ absl::Status MakeDurables(JetStreamApi& api, const Plan& plan, ProvisionResult& 
 // Deletes one that was made.
 absl::Status Unmake(const ProvisionParts& parts, const ConsumerInfo& durable, SystemTime until) {
   if (parts.clock.Now() >= until) return absl::DeadlineExceededError("there was no time left to delete it");
-  return DeleteDurable(parts.api, durable).status();
+  MW_ASSIGN_OR_RETURN(const DeletedDurable deleted, DeleteDurable(parts.api, durable));
+  if (deleted != DeletedDurable::kUnclear) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "it is there, and the broker does not tell whether it was made before");
 }
 
 absl::Status UnmakeAll(const ProvisionParts& parts, const Made& made, SystemTime until) {

@@ -7,10 +7,12 @@
 #include <array>
 #include <barrier>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/json.h"
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/fetch.h"
 #include "endpoint/space/privileged.h"
@@ -257,6 +259,47 @@ TEST_F(ProvisionerRaces, ATakeBackThatWasCutOffIsTheNextAttempts) {
   ASSERT_THAT(root_api_->DeleteConsumer(DmStream(kSpace), DmDurable(id_)), IsOk());
   EXPECT_THAT(ProvisionBy(other_, "worker", id_), IsOk());
   EXPECT_EQ(RecordOf(id_), "live worker");
+}
+
+// What the broker tells of a durable, with another word on when it was made.
+void Retell(std::string& payload, const std::string& created) {
+  Json told = Json::parse(payload);
+  if (!told.contains("created")) return;
+  told["created"] = created;
+  told["cluster"] = {{"leader", "s1"}};
+  payload = told.dump();
+}
+
+TEST_F(ProvisionerRaces, WhatMayBeAnothersIsNotSaidToBeTakenBack) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  // From the take-back on, as 2.10 tells it of a durable whose filter has moved.
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.INFO.DM_main", [&] {
+    one_.interrupted->ChangeAnswers("$JS.API.CONSUMER.INFO.CHAT_main",
+                                    [](std::string& payload) { Retell(payload, "0001-01-01T00:00:00Z"); });
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_),
+              StatusIs(kPrecondition, HasSubstr("could not be taken back")));
+  EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
+  EXPECT_EQ(RecordOf(id_), "begun worker") << "what is left must not be forgotten";
+}
+
+TEST_F(ProvisionerRaces, WhatAnotherServerTellsAnotherMomentOfIsTakenBack) {
+  ASSERT_NO_FATAL_FAILURE(EnterRoot());
+  ASSERT_NO_FATAL_FAILURE(SpoilInbox(id_));
+  // By up to 50 ms, from the first look at what was just made.
+  one_.interrupted->BeforeRequest("$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main", [&] {
+    one_.interrupted->ChangeAnswers("$JS.API.CONSUMER.INFO.CHAT_main", [](std::string& payload) {
+      std::string created = Json::parse(payload).value("created", "");
+      if (created.empty()) return;
+      char& hundredths = created.at(created.find('.') + 2);
+      hundredths = static_cast<char>('0' + (hundredths - '0' + 5) % 10);
+      Retell(payload, created);
+    });
+  });
+  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition, HasSubstr("inst.*.*")));
+  EXPECT_EQ(ChannelOf(id_), "none");
+  EXPECT_EQ(RecordOf(id_), "NOT_FOUND");
 }
 
 // The next attempt may be at it already.

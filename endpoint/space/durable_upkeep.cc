@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text/printable.h"
+#include "endpoint/jetstream/broker_time.h"
 #include "endpoint/jetstream/durable_comparison.h"
 #include "endpoint/space/durable_start.h"
 #include "proto/channel_pattern.h"
@@ -101,7 +102,7 @@ class Upkeep {
     if (used && wish_.if_used == IfUsed::kGoOnBehind) {
       anew = BeginningAt(std::move(anew), StartBehind(found, Clock::System().Now(), wanted_.ack_wait));
     }
-    const absl::StatusOr<bool> deleted = DeleteDurable(api_, found);
+    const absl::StatusOr<DeletedDurable> deleted = DeleteDurable(api_, found);
     if (absl::IsPermissionDenied(deleted.status()) || IsNoResponders(deleted.status())) {
       return Refuse(found, differences);
     }
@@ -120,7 +121,7 @@ class Upkeep {
       MW_ASSIGN_OR_RETURN(wanted_, wish_.config(&*seen));
       const Differences differences = OfOurMaking(Compare(seen->config, wanted_));
       if (!differences.empty()) return Refuse(*seen, differences);
-      return UpheldDurable{.info = *seen, .made = made && seen->created == written.created};
+      return UpheldDurable{.info = *seen, .made = made && IsMadeWith(*seen, written.created)};
     }
     return absl::UnavailableError(
         fmt::format("durable {} of stream {} was made and can't be seen yet; try again", wanted_.durable_name,
@@ -139,14 +140,17 @@ absl::StatusOr<UpheldDurable> UpholdDurable(JetStreamApi& api, const DurableWish
   return Upkeep(api, wish, std::move(config)).Run();
 }
 
-absl::StatusOr<bool> DeleteDurable(JetStreamApi& api, const ConsumerInfo& old) {
+absl::StatusOr<DeletedDurable> DeleteDurable(JetStreamApi& api, const ConsumerInfo& old) {
   const absl::StatusOr<ConsumerInfo> now = api.GetConsumer(old.stream, old.name);
-  if (HasJsError(now.status(), JsError::kConsumerNotFound)) return true;
+  if (HasJsError(now.status(), JsError::kConsumerNotFound)) return DeletedDurable::kGone;
   MW_RETURN_IF_ERROR(now.status());
-  if (now->created != old.created) return false;
+  if (!IsMadeWith(*now, old.created)) {
+    const bool told = NanosecondsOf(now->created).has_value() && NanosecondsOf(old.created).has_value();
+    return told ? DeletedDurable::kAnother : DeletedDurable::kUnclear;
+  }
   absl::Status deleted = api.DeleteConsumer(old.stream, old.name);
   if (!HasJsError(deleted, JsError::kConsumerNotFound)) MW_RETURN_IF_ERROR(deleted);
-  return true;
+  return DeletedDurable::kGone;
 }
 
 }  // namespace meshwarden

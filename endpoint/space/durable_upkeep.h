@@ -44,8 +44,14 @@ struct UpheldDurable {
 // broker refuses keeps its code.
 absl::StatusOr<UpheldDurable> UpholdDurable(JetStreamApi& api, const DurableWish& wish);
 
-// Deletes exactly the durable `old`, and not one that was made in its place since. True: it is gone. False:
-// another one is there, and stays.
-absl::StatusOr<bool> DeleteDurable(JetStreamApi& api, const ConsumerInfo& old);
+enum class DeletedDurable {
+  kGone,
+  kAnother,  // it is, and another one is there, and stays
+  kUnclear,  // one is there, and stays: the broker does not tell when it was made
+};
+
+// Deletes exactly the durable `old`, and not one that was made in its place since: as far as times tell it,
+// which the servers of a cluster may tell differently (IsMadeWith).
+absl::StatusOr<DeletedDurable> DeleteDurable(JetStreamApi& api, const ConsumerInfo& old);
 
 }  // namespace meshwarden

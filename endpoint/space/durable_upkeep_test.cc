@@ -256,11 +256,19 @@ TEST_F(DurableUpkeepTest, T28_AQueueForTheTasksOfAllRolesIsMadeAnewAlsoIfItWasUs
 
 TEST_F(DurableUpkeepTest, OneThatIsNotTheOneOfBeforeIsNotDeleted) {
   const ConsumerInfo before = Make(kDm, WideInbox());
-  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(true));
-  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(true));
+  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(DeletedDurable::kGone));
+  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(DeletedDurable::kGone));
   const ConsumerInfo after = Make(kDm, WideInbox());
-  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(false));
+  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(DeletedDurable::kAnother));
   EXPECT_EQ(api_->GetConsumer(kDm, "dm_UA")->created, after.created);
+}
+
+TEST_F(DurableUpkeepTest, OneOfWhichNobodyTellsWhenItWasMadeIsNotDeleted) {
+  const ConsumerInfo there = Make(kDm, WideInbox());
+  ConsumerInfo before = there;
+  before.created = "0001-01-01T00:00:00Z";
+  EXPECT_THAT(DeleteDurable(*api_, before), IsOkAndHolds(DeletedDurable::kUnclear));
+  EXPECT_EQ(api_->GetConsumer(kDm, "dm_UA")->created, there.created);
 }
 
 TEST_F(DurableUpkeepTest, WhoeverMayNotDeleteIsToldWhatDiffers) {

@@ -71,9 +71,9 @@ absl::StatusOr<std::vector<QueueBehind>> FindQueuesBehind(JetStreamApi& api, std
 
 absl::StatusOr<bool> RemakeQueue(JetStreamApi& api, const QueueBehind& behind) {
   const ConsumerInfo& old = behind.durable;
-  const absl::StatusOr<bool> deleted = DeleteDurable(api, old);
+  const absl::StatusOr<DeletedDurable> deleted = DeleteDurable(api, old);
   MW_RETURN_IF_ERROR(Annotate(deleted.status(), fmt::format("deleting the role queue {}", old.name)));
-  if (!*deleted) return false;
+  if (*deleted != DeletedDurable::kGone) return false;
   MW_RETURN_IF_ERROR(Annotate(api.CreateConsumer(old.stream, old.config).status(),
                               fmt::format("making the role queue {} again", old.name)));
   return true;

@@ -33,6 +33,13 @@ class InterruptedConnection final : public Connection {
     before_request_ = std::move(before);
   }
 
+  // The answers to requests on a subject that begins with `prefix` come as `change` leaves their payloads, as
+  // another server might have told the same. It runs on the connection's threads.
+  void ChangeAnswers(std::string prefix, std::function<void(std::string& payload)> change) {
+    changed_prefix_ = std::move(prefix);
+    change_ = std::move(change);
+  }
+
   absl::Status Publish(std::string_view subject, std::string_view payload) override {
     return inner_.Publish(subject, payload);
   }
@@ -49,6 +56,7 @@ class InterruptedConnection final : public Connection {
     const bool reads = subject.starts_with("$JS.API.STREAM.MSG.GET.");
     if (reads && before_read_ && others_-- == 0) std::exchange(before_read_, nullptr)();
     if (before_request_ && subject.starts_with(prefix_)) std::exchange(before_request_, nullptr)();
+    if (change_ && subject.starts_with(changed_prefix_)) done = Changed(std::move(done));
     inner_.RequestAsync(subject, payload, timeout, std::move(done));
   }
   void RequestMessageAsync(NatsMessage message, std::chrono::milliseconds timeout,
@@ -71,11 +79,20 @@ class InterruptedConnection final : public Connection {
   absl::Status Drain(std::chrono::milliseconds timeout) override { return inner_.Drain(timeout); }
 
  private:
+  ReplyCallback Changed(ReplyCallback done) const {
+    return [change = change_, done = std::move(done)](absl::StatusOr<NatsMessage> answer) {
+      if (answer.ok()) change(answer->payload);
+      done(std::move(answer));
+    };
+  }
+
   Connection& inner_;
   std::function<void()> before_message_;
   std::function<void()> before_read_;
   std::function<void()> before_request_;
   std::string prefix_;
+  std::function<void(std::string&)> change_;
+  std::string changed_prefix_;
   int others_ = 0;
 };
 
