@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text/printable.h"
 #include "endpoint/jetstream/broker_time.h"
@@ -47,6 +49,37 @@ bool CoversAll(const ConsumerConfig& wide, const ConsumerConfig& narrow) {
 // over what its filter did not select, and what it has in delivery comes again whatever the filter says then.
 bool FilterMends(const ConsumerInfo& found, const ConsumerConfig& wanted, bool moves) {
   return moves || (found.num_ack_pending == 0 && CoversAll(found.config, wanted));
+}
+
+// It may have been carried out, or be carried out yet.
+bool IsOutcomeUnknown(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status) || (absl::IsUnavailable(status) && !IsNoResponders(status));
+}
+
+// Does what may be done twice again while its outcome is unknown.
+template <typename Deed>
+auto Insist(const Deed& deed) {
+  auto outcome = deed();
+  for (int again = 1; again < kAttempts && IsOutcomeUnknown(outcome.status()); ++again) outcome = deed();
+  return outcome;
+}
+
+std::string StartOf(const ConsumerConfig& config) {
+  const auto seq = config.extra.find("opt_start_seq");
+  if (seq != config.extra.end()) return fmt::format("message {}", DumpJson(*seq));
+  const auto time = config.extra.find("opt_start_time");
+  return time == config.extra.end() ? "" : fmt::format("what was stored at {}", DumpJson(*time));
+}
+
+// That `anew` was not, or perhaps not, made in the place of one that is, or may be, deleted. Nobody else
+// knows its start.
+absl::Status WithStart(const absl::Status& why, std::string_view stream, const ConsumerConfig& anew) {
+  const std::string start = StartOf(anew);
+  if (start.empty()) return why;
+  return absl::Status(
+      why.code(), fmt::format("{}. Durable {} of stream {} was deleted, or may be yet, and was to go on with "
+                              "{}: unless it is made with that start, what was sent since does not come",
+                              MessageOf(why), anew.durable_name, stream, start));
 }
 
 class Upkeep {
@@ -102,13 +135,17 @@ class Upkeep {
     if (used && wish_.if_used == IfUsed::kGoOnBehind) {
       anew = BeginningAt(std::move(anew), StartBehind(found, Clock::System().Now(), wanted_.ack_wait));
     }
-    const absl::StatusOr<DeletedDurable> deleted = DeleteDurable(api_, found);
+    const absl::StatusOr<DeletedDurable> deleted = Insist([&] { return DeleteDurable(api_, found); });
     if (absl::IsPermissionDenied(deleted.status()) || IsNoResponders(deleted.status())) {
       return Refuse(found, differences);
     }
+    if (IsOutcomeUnknown(deleted.status())) return WithStart(deleted.status(), wish_.stream, anew);
     MW_RETURN_IF_ERROR(deleted.status());
-    MW_ASSIGN_OR_RETURN(const ConsumerInfo made, api_.CreateConsumer(wish_.stream, anew));
-    return ReadBack(made, /*made=*/false);
+    // The place is in this process alone now.
+    const absl::StatusOr<ConsumerInfo> made = Insist([&] { return api_.CreateConsumer(wish_.stream, anew); });
+    if (HasJsError(made.status(), JsError::kConsumerExists)) return made.status();
+    if (!made.ok()) return WithStart(made.status(), wish_.stream, anew);
+    return ReadBack(*made, /*made=*/false);
   }
 
   // `written`: what the broker answered. A server of a cluster that has not heard of it yet may not see it.

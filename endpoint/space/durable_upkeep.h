@@ -41,7 +41,8 @@ struct UpheldDurable {
 //
 // FailedPrecondition: one is there that differs, and could not be put right without loss, or stayed as it
 // was; the message says in what, and what to do. Unavailable: one that was just made can't be seen. What the
-// broker refuses keeps its code.
+// broker refuses keeps its code. If one was deleted and not, or perhaps not, made anew, the message says
+// where it was to go on: nobody else knows it.
 absl::StatusOr<UpheldDurable> UpholdDurable(JetStreamApi& api, const DurableWish& wish);
 
 enum class DeletedDurable {

@@ -16,6 +16,8 @@
 #include "endpoint/space/privileged.h"
 #include "proto/names.h"
 #include "tests/support/broker.h"
+#include "tests/support/interrupted_connection.h"
+#include "tests/support/tcp_proxy.h"
 
 namespace meshwarden {
 namespace {
@@ -175,6 +177,61 @@ TEST_F(DurableUpkeepTest, T28_AUsedChatDurableOfAnotherPolicyGoesOnBehindWhatWas
   EXPECT_THAT(chat.info.config.Filters(),
               ElementsAre("cotal.main.chat.*.general", "cotal.main.chat.*.team.a"));
   EXPECT_EQ(Rest(kChat, "chat_UA").size(), 2U);
+}
+
+// Somebody whose connection can be held up, about to replace a chat durable that goes on with message 2.
+class ReplacementTest : public DurableUpkeepTest {
+ protected:
+  static constexpr char kCreate[] = "$JS.API.CONSUMER.DURABLE.CREATE.CHAT_main";
+
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(DurableUpkeepTest::SetUp());
+    ConsumerConfig other = ChatConfig();
+    other.ack_policy = "all";
+    Make(kChat, other);
+    for (int i = 0; i < 3; ++i) Store("cotal.main.chat.UB.general");
+    ASSERT_NO_FATAL_FAILURE(Deliver(kChat, "chat_UA", 2, 1));
+    MW_ASSERT_OK_AND_ASSIGN(proxy_, testing::TcpProxy::Start(broker_->port()));
+    ConnectionOptions options;
+    options.servers = {proxy_->url()};
+    MW_ASSERT_OK_AND_ASSIGN(held_up_, Connection::Open(std::move(options)));
+    interrupted_ = std::make_unique<testing::InterruptedConnection>(*held_up_);
+  }
+  absl::StatusOr<UpheldDurable> Provision(std::chrono::milliseconds timeout) {
+    JetStreamApi api(*interrupted_, timeout);
+    return Privileged(api, "main").ProvisionChatDurable("UA", Channels{"general"});
+  }
+
+  std::unique_ptr<testing::TcpProxy> proxy_;
+  std::unique_ptr<Connection> held_up_;
+  std::unique_ptr<testing::InterruptedConnection> interrupted_;
+};
+
+TEST_F(ReplacementTest, IsAskedForAgainWithItsPlace) {
+  interrupted_->BeforeRequest(kCreate, [&] {
+    proxy_->HoldAnswers(true);
+    interrupted_->BeforeRequest(kCreate, [&] { proxy_->HoldAnswers(false); });
+  });
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat, Provision(std::chrono::seconds(3)));
+  EXPECT_EQ(chat.info.config.ack_policy, "explicit");
+  EXPECT_EQ(chat.info.config.extra.at("opt_start_seq"), 2);
+}
+
+TEST_F(ReplacementTest, IsDeletedAndMadeAlsoIfTheDeletionIsNotAnswered) {
+  const std::string remove = "$JS.API.CONSUMER.DELETE.CHAT_main";
+  const std::string look = "$JS.API.CONSUMER.INFO.CHAT_main";
+  interrupted_->BeforeRequest(remove, [&] {
+    proxy_->HoldAnswers(true);
+    interrupted_->BeforeRequest(look, [&] { proxy_->HoldAnswers(false); });
+  });
+  MW_ASSERT_OK_AND_ASSIGN(const UpheldDurable chat, Provision(std::chrono::seconds(3)));
+  EXPECT_EQ(chat.info.config.extra.at("opt_start_seq"), 2);
+}
+
+TEST_F(ReplacementTest, ThatFailsTellsItsPlace) {
+  interrupted_->BeforeRequest(kCreate, [&] { ASSERT_THAT(broker_->Kill(), IsOk()); });
+  EXPECT_THAT(Provision(kTimeout),
+              StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr("chat_UA"), HasSubstr("message 2"))));
 }
 
 TEST_F(DurableUpkeepTest, AChatDurableThatAManagerMadeAnewIsTakenAsItIs) {
