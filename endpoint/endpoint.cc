@@ -52,8 +52,9 @@ absl::Status CheckOptions(EndpointOptions& options) {
       options.request_timeout.count() <= 0 || options.publish_timeout.count() <= 0) {
     return absl::InvalidArgumentError("times of an endpoint must be positive");
   }
-  if (options.channels.empty()) return absl::OkStatus();
-  return ChatFilterSubjects(options.space, options.channels).status();
+  if (!options.channels.has_value() && options.creds == nullptr) options.channels = {"general"};
+  if (!options.channels.has_value() || options.channels->empty()) return absl::OkStatus();
+  return ChatFilterSubjects(options.space, *options.channels).status();
 }
 
 }  // namespace

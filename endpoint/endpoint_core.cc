@@ -17,6 +17,9 @@ constexpr std::size_t kMaxPresenceWaiting = 4096;
 // What a stop may take for the goodbye, for a handler in progress, and for what is still to be sent.
 constexpr std::chrono::milliseconds kStopStep{2000};
 
+// Reads what its chat durable reads, whatever that is.
+bool FollowsDurable(const EndpointOptions& options) { return !options.channels.has_value(); }
+
 }  // namespace
 
 std::shared_ptr<EndpointCore> EndpointCore::Make(EndpointOptions options, EndpointHandlers handlers) {
@@ -36,7 +39,8 @@ std::shared_ptr<EndpointCore> EndpointCore::Make(EndpointOptions options, Endpoi
 EndpointCore::EndpointCore(EndpointOptions options, EndpointHandlers handlers)
     : options_(std::move(options)),
       handlers_(std::move(handlers)),
-      joined_(options_.channels),
+      joined_(options_.channels.value_or(std::vector<std::string>{}),
+              FollowsDurable(options_) ? JoinedChannels::Strangers::kTake : JoinedChannels::Strangers::kDrop),
       roster_(options_.liveness),
       own_presence_(options_.space, options_.card),
       backlogs_{std::make_shared<Backlog>(), std::make_shared<Backlog>(), std::make_shared<Backlog>()} {}
@@ -58,6 +62,7 @@ EndpointCore::Wire::Wire(EndpointCore& core, Connection& used)
                              .inactive_threshold = core.options_.inactive_threshold,
                              .request_timeout = core.options_.request_timeout,
                              .request_lifetime = core.options_.request_lifetime},
+                  .follow = FollowsDurable(core.options_),
                   .move_timeout = core.options_.publish_timeout,
                   .on_error = [&core](const absl::Status& status) { core.TellError(status); },
                   .await_live = [&core](TimePoint deadline) { return core.AwaitLive(deadline); }},

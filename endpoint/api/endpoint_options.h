@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ struct EndpointOptions {
   std::shared_ptr<const Secret> password = nullptr;
   TlsOptions tls = {};
 
-  // Channels and patterns ("team.>") read from the start.
-  std::vector<std::string> channels = {"general"};
+  // Channels and patterns ("team.>") read from the start. Absent: in auth mode what the chat durable reads,
+  // also what somebody adds to its filter later; in open mode "general". Empty: none until one is joined.
+  std::optional<std::vector<std::string>> channels = std::nullopt;
   bool receive = true;            // false: no durables are bound; sends, asks and watches only
   bool register_presence = true;  // false: nobody sees this endpoint
   bool watch_presence = true;     // false: the roster stays empty

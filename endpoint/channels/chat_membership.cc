@@ -39,6 +39,7 @@ absl::Status ChatMembership::Bind() {
     not_live = BindHeld();
   }
   if (not_live.ok() && !not_live->empty()) options_.on_error(NotLive(*not_live));
+  if (not_live.ok()) TellOfFilter();
   return not_live.status();
 }
 
@@ -64,6 +65,7 @@ absl::StatusOr<ChatMembership::Channels> ChatMembership::BindHeld() {
 }
 
 bool ChatMembership::IsIdle() {
+  if (options_.follow) return false;
   MutexLock lock(mutex_);
   // In auth mode the durable may tell of a first channel.
   return channels_.List().empty() && (!options_.filter.auth || unresolved_.empty());
@@ -80,6 +82,7 @@ absl::StatusOr<ConsumerInfo> ChatMembership::BindDurable(const Channels& channel
     if (anew) BeginAnew();
     first = anew || !bound_before_;
     stream_created_ = stream.created;
+    if (first && options_.follow) JoinWhatIsRead(durable.info);
   }
   if (first) {
     MW_RETURN_IF_ERROR(BindFirst(durable, stream.last_seq));
@@ -100,6 +103,7 @@ void ChatMembership::BeginAnew() {
   begun_at_ = 0;
   aligned_at_ = 0;
   lacking_.ForgetPositions();
+  for (auto& [channel, since] : added_) since = 0;
   for (auto& [channel, unresolved] : unresolved_) unresolved.settled = 0;
   owed_.ForgetPositions();
 }
@@ -195,6 +199,7 @@ void ChatMembership::Resolve(const ConsumerInfo& info) {
 // The look at which it is held again, or a move that says it, ends a lack: only then is it known up to where
 // something was missed.
 void ChatMembership::NoteFilter(const ConsumerInfo& info) {
+  if (options_.follow) NoteAdded(info);
   for (const std::string& channel : channels_.List()) {
     if (filter_.Holds(info, channel)) {
       NoteHeld(channel);
@@ -241,6 +246,7 @@ absl::Status ChatMembership::MoveToList(const ConsumerInfo& info) {
 ChatMembership::Channels ChatMembership::AcceptAtBind(const ConsumerInfo& info) {
   MutexLock lock(mutex_);
   NoteFilter(info);
+  Adopt();
   strayed_ = IsOursToMove() && IsAstray(info);
   if (IsOursToMove()) return {};
   // All of them, also those that were told of on an earlier connection.
@@ -254,7 +260,7 @@ bool ChatMembership::Compare(const ConsumerInfo& info) {
   if (!bound_before_ || !IsStill(info, durable_created_, floor_.deliveries()) || !moving_.empty())
     return false;
   NoteFilter(info);
-  strayed_ = IsAstray(info);
+  strayed_ = IsAstray(info) || (!added_.empty() && MayAdopt()) || filter_problem_ != told_problem_;
   if (!strayed_) told_.clear();
   return strayed_ || !owed_.empty();
 }
@@ -270,6 +276,7 @@ void ChatMembership::Realign() {
     told = RealignHeld();
   }
   if (!told.ok()) options_.on_error(told);
+  TellOfFilter();
 }
 
 // What to tell.
@@ -283,6 +290,7 @@ absl::Status ChatMembership::RealignHeld() {
   {
     MutexLock lock(mutex_);
     NoteFilter(*info);
+    Adopt();
     if (!IsAstray(*info)) return absl::OkStatus();
     if (Expected().empty() || !IsOursToMove()) {
       const Channels added = lacking_.Accept();
@@ -327,9 +335,12 @@ absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
   absl::StatusOr<bool> joined = false;
   {
     MutexLock move_lock(move_mutex_);
-    SetMoving(channel);
-    joined = JoinHeld(std::string(channel));
-    SetMoving("");
+    joined = IsThereAlready(std::string(channel));
+    if (!*joined) {
+      SetMoving(channel);
+      joined = JoinHeld(std::string(channel));
+      SetMoving("");
+    }
   }
   if (!joined.ok() || !*joined) return joined;
   // It stays owed, and is noted with the next.
@@ -372,6 +383,7 @@ absl::Status ChatMembership::PrepareJoin(const std::string& channel) {
 absl::StatusOr<bool> ChatMembership::Leave(std::string_view channel) {
   const std::string name(channel);
   MutexLock move_lock(move_mutex_);
+  (void)IsThereAlready(name);
   {
     MutexLock lock(mutex_);
     if (!channels_.Contains(name) && !unresolved_.contains(name)) return false;
@@ -432,22 +444,27 @@ void ChatMembership::NoteUnknown(const Change& change, std::uint64_t settled) {
 // With the list as it is now: a bind since the last attempt may have found out about other channels.
 ChatMembership::Outcome ChatMembership::Attempt(const Change& change) {
   MutexLock filter_lock(filter_mutex_);
+  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
+  // Without knowing what something else took out or added, a move would undo it as if it had never been.
+  if (IsUnanswered(info.status()) || HasJsError(info.status(), JsError::kNoLeader)) {
+    return {.status = info.status(), .unanswered = true};
+  }
+  if (info.ok()) {
+    MutexLock lock(mutex_);
+    NoteFilter(*info);
+    // What somebody has added since the last look would be dropped by a move that does not say it.
+    Adopt();
+  }
   Channels asked = ListAfter(change);
   if (asked.empty()) {
     return {.status = absl::FailedPreconditionError(fmt::format(
                 "cannot leave \"{}\" — it is your only channel (an empty filter would subscribe to all)",
                 change.channel))};
   }
-  const absl::StatusOr<ConsumerInfo> info = filter_.Look();
-  // Without knowing what something else took out, a move would put it back as if it had been there.
-  if (IsUnanswered(info.status()) || HasJsError(info.status(), JsError::kNoLeader)) {
-    return {.status = info.status(), .unanswered = true};
-  }
   Channels held = asked;
   if (info.ok()) {
     // What something else has taken out since the last look comes back by this move.
     MutexLock lock(mutex_);
-    NoteFilter(*info);
     held = lacking_.Without(asked, change.channel);
   }
   Outcome outcome = filter_.Set(asked);

@@ -4,7 +4,10 @@
 // The filter may come to differ from what is joined without a call: another endpoint under the same id, a
 // launcher, or a request of our own that arrives late can move it. So it is looked at from time to time, and
 // put right in open mode. In auth mode what the durable says is what counts, unless a request of our own may
-// be behind it. Thread-safe; joins and leaves take turns.
+// be behind it.
+//
+// One that follows its durable has no list of its own to begin with: what the filter holds is joined, at the
+// first bind and whenever somebody adds to it. Thread-safe; joins and leaves take turns.
 #pragma once
 
 #include <absl/status/status.h>
@@ -34,6 +37,7 @@ class ChatMembership {
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Options {
     ChatFilter::Options filter;
+    bool follow = false;                                // auth mode only: join what the durable reads
     std::chrono::milliseconds move_timeout{10'000};     // of a join or leave, over lost connections
     std::function<void(const absl::Status&)> on_error;  // must be brief
     // Waits until the endpoint is bound, at most until then; the error that calls get if it is not.
@@ -95,6 +99,13 @@ class ChatMembership {
   void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   // What the broker says of the filter.
   void NoteFilter(const ConsumerInfo& info) MW_REQUIRES(mutex_);
+  // Following (chat_membership_following.cc): at the first bind, at a look, and what is to be said of it.
+  void JoinWhatIsRead(const ConsumerInfo& info) MW_REQUIRES(mutex_);
+  void NoteAdded(const ConsumerInfo& info) MW_REQUIRES(mutex_);
+  bool MayAdopt() MW_REQUIRES(mutex_);
+  void Adopt() MW_REQUIRES(mutex_);
+  bool IsThereAlready(const std::string& channel) MW_REQUIRES(move_mutex_) MW_EXCLUDES(mutex_);
+  void TellOfFilter() MW_EXCLUDES(mutex_);
   void NoteHeld(const std::string& channel) MW_REQUIRES(mutex_);
   // The filter as it should be: of what is joined, but in auth mode without what is accepted as not live.
   Channels Expected() MW_REQUIRES(mutex_);
@@ -147,6 +158,10 @@ class ChatMembership {
   // Joins and leaves that have ended without its being known whether the filter moved.
   std::map<std::string, Unresolved, std::less<>> unresolved_ MW_GUARDED_BY(mutex_);
   FilterLacks lacking_ MW_GUARDED_BY(mutex_);
+  // In the filter and not joined, with the sequence up to where all was settled before that was seen.
+  std::map<std::string, std::uint64_t, std::less<>> added_ MW_GUARDED_BY(mutex_);
+  std::string filter_problem_ MW_GUARDED_BY(mutex_);  // of the last look
+  std::string told_problem_ MW_GUARDED_BY(mutex_);
 };
 
 }  // namespace meshwarden

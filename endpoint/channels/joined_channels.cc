@@ -6,8 +6,14 @@
 #include "proto/channel_pattern.h"
 
 namespace meshwarden {
+namespace {
 
-JoinedChannels::JoinedChannels(const std::vector<std::string>& initial) {
+constexpr std::size_t kMostLeft = 1024;
+
+}  // namespace
+
+JoinedChannels::JoinedChannels(const std::vector<std::string>& initial, Strangers strangers)
+    : strangers_(strangers) {
   for (const std::string& channel : initial) Join(channel);
 }
 
@@ -61,7 +67,13 @@ JoinedChannels::Live JoinedChannels::Judge(std::string_view channel, std::uint64
     if (entry.watermark < seq) return Live::kDeliver;
     verdict = Live::kBelowWatermark;
   }
-  return verdict;
+  const bool stranger = verdict == Live::kNotJoined && strangers_ == Strangers::kTake && !WasLeft(channel);
+  return stranger ? Live::kDeliver : verdict;
+}
+
+bool JoinedChannels::WasLeft(std::string_view channel) const {
+  return std::any_of(left_.begin(), left_.end(),
+                     [channel](const std::string& pattern) { return PatternCovers(pattern, channel); });
 }
 
 void JoinedChannels::Arm(std::string_view channel, std::uint64_t watermark) {
@@ -76,6 +88,7 @@ void JoinedChannels::Arm(std::string_view channel, std::uint64_t watermark) {
 
 void JoinedChannels::Join(std::string_view channel) {
   MutexLock lock(mutex_);
+  std::erase(left_, channel);
   const auto found = Find(channel);
   if (found == entries_.end()) {
     entries_.push_back({.channel = std::string(channel), .joined = true});
@@ -95,7 +108,11 @@ void JoinedChannels::Disarm(std::string_view channel) {
 void JoinedChannels::Leave(std::string_view channel) {
   MutexLock lock(mutex_);
   const auto found = Find(channel);
-  if (found != entries_.end()) entries_.erase(found);
+  if (found == entries_.end()) return;
+  entries_.erase(found);
+  std::erase(left_, channel);
+  left_.emplace_back(channel);
+  if (left_.size() > kMostLeft) left_.pop_front();
 }
 
 void JoinedChannels::AddBackfill(PendingBackfill backfill) {

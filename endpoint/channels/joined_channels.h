@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,8 +37,14 @@ struct PendingBackfill {
 
 class JoinedChannels {
  public:
+  // What is delivered of a channel that is neither joined nor armed and was not left: somebody else has put
+  // it into the filter.
+  enum class Strangers {
+    kDrop,  // not joined: only what was asked for is read
+    kTake,  // whoever moves the filter says what is read; it will be joined when that is noticed
+  };
   // Joined from the start, without watermarks. Repetitions are dropped.
-  explicit JoinedChannels(const std::vector<std::string>& initial);
+  explicit JoinedChannels(const std::vector<std::string>& initial, Strangers strangers = Strangers::kDrop);
 
   std::vector<std::string> List() const;  // joined ones, in the order of joining
   bool Contains(std::string_view channel) const;
@@ -89,10 +96,15 @@ class JoinedChannels {
   };
   using Entries = std::vector<Entry>;
   Entries::iterator Find(std::string_view channel) MW_REQUIRES(mutex_);
+  bool WasLeft(std::string_view channel) const MW_REQUIRES(mutex_);
   // The channel's backfill if it still is `read`, else null.
   PendingBackfill* FindBackfill(const PendingBackfill& read) MW_REQUIRES(mutex_);
 
+  const Strangers strangers_;
+
   mutable Mutex mutex_;
+  // Patterns that were left last and not joined again: what still comes of them is no stranger's.
+  std::deque<std::string> left_ MW_GUARDED_BY(mutex_);
   // In the order of joining; one that is armed only stands where it was armed.
   Entries entries_ MW_GUARDED_BY(mutex_);
   std::uint64_t backfills_ MW_GUARDED_BY(mutex_) = 0;  // how many there have been

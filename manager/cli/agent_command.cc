@@ -19,6 +19,8 @@
 #include "proto/identity/creds.h"
 #include "proto/name.h"
 #include "proto/token.h"
+#include "provisioning/credential.h"
+#include "provisioning/credential_role.h"
 
 namespace meshwarden {
 namespace {
@@ -46,6 +48,7 @@ constexpr char kFooter[] =
 struct AgentArguments {
   EndpointOptions endpoint;
   std::string creds;
+  std::optional<std::string> role;  // empty: none, whatever the credential says
   std::string kind = "agent";
   bool manual_ack = false;
 };
@@ -53,21 +56,32 @@ struct AgentArguments {
 // What CLI11 prints; empty if the value is fine.
 std::string ChannelProblem(const std::string& channel) { return MessageOf(ValidateChannel(channel)); }
 std::string NameProblem(const std::string& name) { return MessageOf(ValidateName(name)); }
+std::string RoleProblem(const std::string& role) {
+  return role.empty() || IsSafeToken(role) ? std::string() : "must be letters, digits, '_' and '-'";
+}
 std::string TokenProblem(const std::string& text) {
   return IsSafeToken(text) ? std::string() : "must be letters, digits, '_' and '-'";
+}
+
+// With a credential the agent is what that makes it, unless the command line says otherwise.
+absl::Status TakeCredential(AgentArguments& arguments, std::ostream& err) {
+  absl::StatusOr<Creds> creds = Creds::Load(arguments.creds);
+  MW_RETURN_IF_ERROR(Annotate(creds.status(), "--creds"));
+  if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.creds)) {
+    err << "warning: " << *warning << '\n';
+  }
+  absl::StatusOr<CredentialView> credential = ViewCredential(creds->decoded());
+  MW_RETURN_IF_ERROR(Annotate(credential.status(), arguments.creds));
+  if (!arguments.role.has_value()) arguments.role = RoleOf(*credential);
+  arguments.endpoint.creds = std::make_shared<const Creds>(*std::move(creds));
+  return absl::OkStatus();
 }
 
 absl::Status Run(AgentArguments& arguments, std::ostream& err) {
   LimitHeapArenas();
   arguments.endpoint.card.kind = arguments.kind == "agent" ? CardKind::kAgent : CardKind::kEndpoint;
-  if (!arguments.creds.empty()) {
-    absl::StatusOr<Creds> creds = Creds::Load(arguments.creds);
-    MW_RETURN_IF_ERROR(Annotate(creds.status(), "--creds"));
-    arguments.endpoint.creds = std::make_shared<const Creds>(*std::move(creds));
-    if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.creds)) {
-      err << "warning: " << *warning << '\n';
-    }
-  }
+  if (!arguments.creds.empty()) MW_RETURN_IF_ERROR(TakeCredential(arguments, err));
+  if (arguments.role.has_value() && !arguments.role->empty()) arguments.endpoint.card.role = arguments.role;
   const AgentProgramOptions options{.endpoint = arguments.endpoint,
                                     .settling = arguments.manual_ack ? EventOutput::Settling::kByDriver
                                                                      : EventOutput::Settling::kOnceWritten};
@@ -100,12 +114,16 @@ void AddOptions(CLI::App& agent, AgentArguments& arguments) {
       ->envname("MESHWARDEN_CREDS");
   agent.add_option("--id", endpoint.card.id, "Id (default: the creds' identity, else a random one)")
       ->check(TokenProblem);
-  agent.add_option("--role", endpoint.card.role, "Role whose tasks it takes")->check(TokenProblem);
-  agent.add_option("--channels", endpoint.channels, "Channels read from the start")
+  agent
+      .add_option("--role", arguments.role,
+                  "Role whose tasks it takes (default: the credential's; \"\" for none)")
+      ->check(RoleProblem);
+  agent
+      .add_option("--channels", endpoint.channels,
+                  "Channels read from the start (default: those of its durable; without creds, general)")
       ->delimiter(',')
       ->check(ChannelProblem)
-      ->allow_extra_args(false)
-      ->capture_default_str();
+      ->allow_extra_args(false);
   agent.add_option("--kind", arguments.kind, "agent or endpoint")
       ->check(CLI::IsMember({"agent", "endpoint"}))
       ->capture_default_str();

@@ -250,7 +250,7 @@ TEST_P(JoiningTest, E13_JoinsAndLeavesUnderLoadLoseAndDoubleNothing) {
 TEST_P(JoiningTest, E13_WhoeverBeginsWithNoChannelMayJoinOne) {
   Send("ops", "old");
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
-  options.channels.clear();
+  options.channels.emplace();
   MW_ASSERT_OK_AND_ASSIGN(const auto member, space_->Enter(std::move(options)));
   EXPECT_THAT(member->endpoint->JoinedChannels(), IsEmpty());
   MW_ASSERT_OK_AND_ASSIGN(const JoinResult joined, member->endpoint->JoinChannel("ops"));
@@ -267,7 +267,7 @@ TEST_P(JoiningTest, E13_WhoeverBeginsWithNoChannelMayJoinOne) {
 TEST_P(JoiningTest, E13_WithoutADurableAFirstJoinSaysWhatIsMissing) {
   if (GetParam() == Mode::kOpen) return;  // it makes its own
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
-  options.channels.clear();
+  options.channels.emplace();
   ASSERT_THAT(space_->root_api().DeleteConsumer("CHAT_main", ChatDurable(options.card.id)), IsOk());
   MW_ASSERT_OK_AND_ASSIGN(const auto member, space_->Enter(std::move(options)));
   EXPECT_THAT(member->endpoint->JoinChannel("ops"),

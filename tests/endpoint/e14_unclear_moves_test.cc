@@ -464,7 +464,7 @@ TEST_F(UnclearMoveTest, E14_WhatALauncherTookOutIsNotAskedForWithWhatALateMoveTo
 // It comes live before the endpoint has looked how far the history goes, which it may not read.
 TEST_F(UnclearMoveTest, E13_WhatIsPublishedAsTheFilterMovesIsHeardWithoutARightToTheHistory) {
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("narrow"));
-  options.channels.clear();
+  options.channels.emplace();
   MW_ASSERT_OK_AND_ASSIGN(bob_, space_->Enter(std::move(options)));
   Serve([this](const Channels& wanted, const ControlResponder& respond) {
     SetFilter(wanted);

@@ -35,7 +35,7 @@ class CrashTest : public BothModes {
   }
   void Provision() {
     const std::string& id = options_.card.id;
-    ASSERT_THAT(Privileged(space_->root_api(), "main").SetChatFilterFor(id, options_.channels), IsOk());
+    ASSERT_THAT(Privileged(space_->root_api(), "main").SetChatFilterFor(id, *options_.channels), IsOk());
     for (const auto& [stream, durable] :
          {std::pair("CHAT_main", ChatDurable(id)), std::pair("DM_main", DmDurable(id))}) {
       MW_ASSERT_OK_AND_ASSIGN(ConsumerInfo info, space_->root_api().GetConsumer(stream, durable));

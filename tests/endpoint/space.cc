@@ -97,6 +97,7 @@ absl::StatusOr<EndpointOptions> TestSpace::OptionsFor(const std::string& name) {
   options.space = kSpace;
   options.servers = {broker().url()};
   options.card.name = name;
+  options.channels = {"general"};
   if (name == "ada") options.card.role = "planner";
   if (name == "bob" || name == "cy") options.card.role = "reviewer";
   options.retry_wait = std::chrono::milliseconds(500);

@@ -122,7 +122,7 @@ TEST_P(WildcardTest, PatternsOfTheConfigurationAreReadFromTheStart) {
   MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
   options.channels = {"team.>", "general"};
   if (GetParam() == Mode::kAuth) {
-    ASSERT_THAT(Privileged(space_->root_api(), "main").SetChatFilterFor(options.card.id, options.channels),
+    ASSERT_THAT(Privileged(space_->root_api(), "main").SetChatFilterFor(options.card.id, *options.channels),
                 IsOk());
   }
   MW_ASSERT_OK_AND_ASSIGN(const auto second, space_->Enter(options));
