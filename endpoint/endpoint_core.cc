@@ -42,7 +42,8 @@ EndpointCore::EndpointCore(EndpointOptions options, EndpointHandlers handlers)
       joined_(options_.channels.value_or(std::vector<std::string>{}),
               FollowsDurable(options_) ? JoinedChannels::Strangers::kTake : JoinedChannels::Strangers::kDrop),
       roster_(options_.liveness),
-      own_presence_(options_.space, options_.card),
+      twins_(NewStartStamp(), options_.heartbeat),
+      own_presence_(options_.space, options_.card, twins_.own()),
       backlogs_{std::make_shared<Backlog>(), std::make_shared<Backlog>(), std::make_shared<Backlog>()} {}
 
 EndpointCore::~EndpointCore() = default;
@@ -105,6 +106,7 @@ SessionParts EndpointCore::MakeSessionParts() {
           .membership = wire_->membership,
           .backfiller = wire_->backfiller,
           .own_presence = own_presence_,
+          .twins = twins_,
           .roster = roster_,
           .channels = channels_,
           .joined = joined_,

@@ -22,6 +22,7 @@
 #include "endpoint/buckets/channel_cache.h"
 #include "endpoint/buckets/own_presence.h"
 #include "endpoint/buckets/roster.h"
+#include "endpoint/buckets/twin_watch.h"
 #include "endpoint/channels/chat_membership.h"
 #include "endpoint/channels/history_reader.h"
 #include "endpoint/channels/joined_channels.h"
@@ -143,7 +144,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   JoinedChannels joined_;
   Roster roster_;
   ChannelCache channels_;
-  OwnPresence own_presence_;
+  TwinWatch twins_;
+  OwnPresence own_presence_;  // after the one before, whose stamp it carries
   SettledFloor chat_floor_;
   SettledFloor dm_floor_;
   const std::shared_ptr<InHand> chat_in_hand_ = std::make_shared<InHand>();

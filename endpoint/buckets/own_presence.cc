@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/buckets/twin_watch.h"
 #include "endpoint/jetstream/jetstream_answer.h"
 #include "endpoint/nats/blocking.h"
 #include "proto/names.h"
@@ -19,8 +20,10 @@ Card WithVersion(Card card) {
 
 }  // namespace
 
-OwnPresence::OwnPresence(const std::string& space, Card card)
-    : subject_(BucketSubject(PresenceBucket(space), card.id)), card_(WithVersion(std::move(card))) {}
+OwnPresence::OwnPresence(const std::string& space, Card card, std::string start)
+    : subject_(BucketSubject(PresenceBucket(space), card.id)),
+      card_(WithVersion(std::move(card))),
+      start_(std::move(start)) {}
 
 void OwnPresence::SetStatus(PresenceStatus status) {
   MutexLock lock(mutex_);
@@ -45,6 +48,7 @@ void OwnPresence::PublishAsync(Connection& connection, std::chrono::milliseconds
   presence.card = card_;
   presence.status = status_;
   presence.activity = activity_;
+  if (!start_.empty()) presence.unknown[kStartField] = start_;
   presence.ts = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   connection.RequestAsync(subject_, EncodePresence(presence), timeout,
                           [done = std::move(done)](absl::StatusOr<NatsMessage> answer) {

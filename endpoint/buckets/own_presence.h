@@ -15,8 +15,9 @@ namespace meshwarden {
 
 class OwnPresence {
  public:
-  // A card without a protocol version gets ours.
-  OwnPresence(const std::string& space, Card card);
+  // A card without a protocol version gets ours. `start`: this process' stamp (see twin_watch.h); empty for
+  // none.
+  OwnPresence(const std::string& space, Card card, std::string start = "");
 
   void SetStatus(PresenceStatus status);
   void SetActivity(std::optional<std::string> activity);
@@ -32,6 +33,7 @@ class OwnPresence {
  private:
   const std::string subject_;
   const Card card_;
+  const std::string start_;
 
   // Held while a record is sent, so that records go out in the order in which they came to be. Nobody is
   // called back meanwhile.

@@ -8,7 +8,10 @@
 #include "base/status.h"
 #include "endpoint/jetstream/jetstream_answer.h"
 #include "endpoint/jetstream/jetstream_config.h"
+#include "endpoint/space/control.h"
+#include "proto/control.h"
 #include "proto/names.h"
+#include "proto/subject.h"
 
 namespace meshwarden {
 namespace {
@@ -132,6 +135,7 @@ void Session::RunTimers() {
       CheckPulls(now);
       CheckDurables();
       CheckFilter();
+      TellOfTwins(now);
     }
   }
 }
@@ -248,6 +252,27 @@ void Session::CheckFilter() {
     told.swap(told_filter_->info);
   }
   if (told.has_value() && parts_.membership.Compare(*told)) WakeBackfill();
+}
+
+// To whoever uses the endpoint, and to the manager, whose log its operator reads. An earlier manager, or a
+// peer's, refuses that, which does no harm.
+void Session::TellOfTwins(TimePoint now) {
+  const std::optional<std::string> twin = parts_.twins.TakeNews(now);
+  if (!twin.has_value()) return;
+  const EndpointOptions& options = parts_.options;
+  parts_.on_error(absl::AlreadyExistsError(
+      fmt::format("{}: each gets part of the messages. End one of them, or have each provisioned on its own",
+                  DescribeTwin(*twin))));
+  if (options.creds == nullptr) return;
+  ControlRequest report;
+  report.op = kSecondProcessOp;
+  report.args = {{"start", parts_.twins.own()}, {"other", *twin}};
+  report.from.id = options.card.id;
+  report.from.name = options.card.name;
+  report.from.role = options.card.role;
+  parts_.connection.RequestAsync(ControlSubject(options.space, kSelfService, options.card.id),
+                                 EncodeControlRequest(report), options.request_timeout,
+                                 [](const absl::StatusOr<NatsMessage>&) {});
 }
 
 void Session::RunBackfill() {

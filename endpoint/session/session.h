@@ -24,6 +24,7 @@
 #include "endpoint/buckets/own_presence.h"
 #include "endpoint/buckets/roster.h"
 #include "endpoint/buckets/told_roster.h"
+#include "endpoint/buckets/twin_watch.h"
 #include "endpoint/channels/chat_membership.h"
 #include "endpoint/channels/joined_channels.h"
 #include "endpoint/delivery/bound_durable.h"
@@ -49,6 +50,7 @@ struct SessionParts {
   ChatMembership& membership;
   Backfiller& backfiller;
   OwnPresence& own_presence;
+  TwinWatch& twins;
   Roster& roster;
   ChannelCache& channels;
   JoinedChannels& joined;
@@ -127,6 +129,7 @@ class Session {
   void CheckPulls(TimePoint now);
   void CheckDurables();
   void CheckFilter();
+  void TellOfTwins(TimePoint now);
 
   // The history's thread.
   void RunBackfill();

@@ -166,8 +166,12 @@ absl::Status Session::WatchPresence(std::chrono::milliseconds timeout) {
     if (!presence.ok()) {
       return parts_.on_error(Annotate(presence.status(), fmt::format("presence record {}", entry.key)));
     }
+    if (entry.key == parts_.options.card.id) {
+      parts_.twins.Heard(*presence, entry.seq, std::chrono::steady_clock::now());
+    }
     told_roster_.Apply(entry.key, *std::move(presence), std::chrono::steady_clock::now());
   };
+  parts_.twins.Begin();
   MW_ASSIGN_OR_RETURN(std::shared_ptr<BucketWatch> watch, StartWatch(std::move(options), timeout));
   MutexLock lock(mutex_);
   presence_watch_ = std::move(watch);

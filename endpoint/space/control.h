@@ -26,6 +26,10 @@ inline constexpr std::chrono::milliseconds kPeersWait{5'000};
 // The longest that a request counts, whatever end it names.
 inline constexpr std::chrono::milliseconds kLongestEnd{60'000};
 
+// The operation of service `self` by which an agent says that another process runs under its id. Ours; args
+// {start, other}: the start stamps of both (see endpoint/buckets/twin_watch.h).
+inline constexpr std::string_view kSecondProcessOp = "secondProcess";
+
 // What a request that nobody would call large has at most.
 inline constexpr std::size_t kMaxUsualBytes = 4096;
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -75,6 +78,8 @@ void SelfService::Handle(ControlCall call, ControlResponder respond) {
     Enqueue(self_call, &SelfService::SetChannels);
   } else if (call.request.op == "whoami") {
     Enqueue(self_call, &SelfService::WhoAmI);
+  } else if (call.request.op == kSecondProcessOp) {
+    Enqueue(self_call, &SelfService::SecondProcess);
   } else {
     self_call->Fail(Outcome::kRefused, "op_not_allowed",
                     fmt::format("op \"{}\" not allowed on self-service control subject", self_call->op()));
@@ -217,6 +222,23 @@ void SelfService::WhoAmI(const CallPtr& call, const AgentPolicy& agent, AgentQue
     const AgentQueue::Turn mine = std::move(turn);
     ChannelsRead(call, agent, std::move(channels));
   });
+}
+
+// Both processes say so, and an agent may say so whenever it likes.
+void SelfService::SecondProcess(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn) {
+  const AgentQueue::Turn mine = std::move(turn);
+  constexpr std::string_view kMessage = "an agent says that its identity runs in two processes";
+  std::optional<std::uint64_t> left_out;
+  {
+    const MutexLock lock(mutex_);
+    left_out = told_.Admit(kMessage, call->sender(), std::chrono::steady_clock::now());
+  }
+  if (left_out.has_value()) {
+    parts_.log.Write(
+        LogLevel::kWarn, kMessage,
+        {{"id", call->sender()}, {"agent", agent.name}, {"again", static_cast<std::int64_t>(*left_out)}});
+  }
+  call->Succeed(Json::object());
 }
 
 void SelfService::ChannelsRead(const CallPtr& call, const AgentPolicy& agent,

@@ -2,6 +2,7 @@
 //
 //   setChannels {channels}   moves the sender's chat filter, within its allowSubscribe
 //   whoami                   who the sender is, and what it may do and reads now
+//   secondProcess            another process runs under the sender's id: a line in the log, one a minute
 //
 // A sender's requests are carried out in order, those of different senders side by side. Each is answered
 // once, within the deadline of the watch; one whose end has passed when its turn comes is answered
@@ -15,10 +16,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "endpoint/space/control.h"
 #include "manager/peers/serving_order.h"
 #include "manager/process/log.h"
 #include "manager/process/nap_watch.h"
+#include "manager/process/repeat_limit.h"
 #include "manager/service/agent_directory.h"
 #include "manager/service/agent_queue.h"
 #include "manager/service/chat_filters.h"
@@ -66,12 +69,15 @@ class SelfService {
   void SetChannels(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);
   void Moved(const CallPtr& call, std::uint64_t tenure, const absl::Status& status);
   void WhoAmI(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);
+  void SecondProcess(const CallPtr& call, const AgentPolicy& agent, AgentQueue::Turn turn);
   void ChannelsRead(const CallPtr& call, const AgentPolicy& agent,
                     absl::StatusOr<std::vector<std::string>> channels);
   // Logs an error that is nobody's fault but the manager's or its operator's, and answers without detail.
   void FailInternally(const CallPtr& call, std::string_view what, const absl::Status& status);
 
   const Parts parts_;
+  Mutex mutex_;
+  RepeatLimit told_ MW_GUARDED_BY(mutex_){RepeatLimit::Options{}};
 };
 
 }  // namespace meshwarden

@@ -169,6 +169,22 @@ class SelfServiceTest : public ::testing::Test {
                         {.steady = [this] { return now_; }, .wall = wall_}}};
 };
 
+// Both of them say so, and each may say so as often as it likes.
+TEST_F(SelfServiceTest, ASecondProcessIsToldToTheLogOnceAMinute) {
+  for (int time = 0; time < 3; ++time) EXPECT_TRUE(Ask("secondProcess", Json::object()).ok);
+  const std::string text = log_text_.str();
+  const std::size_t told = text.find("an agent says that its identity runs in two processes");
+  ASSERT_NE(told, std::string::npos) << text;
+  EXPECT_THAT(text.substr(told), HasSubstr("agent=planner"));
+  EXPECT_EQ(text.find("runs in two processes", told + 40), std::string::npos) << text;
+}
+
+TEST_F(SelfServiceTest, ASecondProcessOfAStrangerIsNotTold) {
+  record_ = absl::NotFoundError("no record");
+  EXPECT_EQ(Ask("secondProcess", Json::object(), "UBOB").code, "unknown_agent");
+  EXPECT_EQ(log_text_.str().find("runs in two processes"), std::string::npos);
+}
+
 TEST_F(SelfServiceTest, NothingIsDoneBeforeTheAgentIsOurs) {
   order_.answers_at_once = false;
   filters_.answer_at_once = absl::OkStatus();
