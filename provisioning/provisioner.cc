@@ -10,6 +10,7 @@
 #include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
+#include "provisioning/agent_credential.h"
 #include "provisioning/agent_record.h"
 #include "provisioning/reservation.h"
 
@@ -63,19 +64,6 @@ absl::StatusOr<std::vector<std::string>> ChannelsAtBirth(const AgentPolicy& agen
   }
   MW_RETURN_IF_ERROR(ChatFilterSubjects(space, channels).status());
   return channels;
-}
-
-MintOptions CredentialOf(const AgentPolicy& agent, const std::string& space, const std::string& id) {
-  MintOptions options;
-  options.profile = Profile::kAgent;
-  options.permissions.space = space;
-  options.permissions.id = id;
-  options.permissions.allow_subscribe = agent.AllowSubscribePatterns();
-  options.permissions.allow_publish = agent.AllowPublishPatterns();
-  options.permissions.role = agent.role;
-  options.permissions.capabilities = agent.capabilities;
-  if (agent.credential_ttl) options.ttl = std::chrono::ceil<std::chrono::seconds>(*agent.credential_ttl);
-  return options;
 }
 
 // What a provisioning works with once everything has been checked.

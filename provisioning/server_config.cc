@@ -7,13 +7,13 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "provisioning/control_line.h"
 
 namespace meshwarden {
 namespace {
 
 // The server's default of 4 KB is too short for the JWT of an agent of more than about two channels; the
 // server would drop the connection without a word.
-constexpr int kMaxControlLine = 65536;
 // By default a server takes minutes to see that a client, or another server of its cluster, hangs, and goes
 // on sending it what somebody else could answer.
 constexpr std::chrono::seconds kPingInterval{2};
@@ -107,7 +107,7 @@ ServerTrust TrustOf(const TrustChain& chain) {
 std::string FormatServerConfig(const ServerTrust& trust, const ServerConfigOptions& options) {
   std::string text = "# nats-server configuration of a space, made by meshwarden.\n";
   text += fmt::format("host: {}\nport: {}\n", Quote(options.host), options.port);
-  text += fmt::format("max_control_line: {}\n", kMaxControlLine);
+  text += fmt::format("max_control_line: {}\n", kSpaceControlLine);
   text += fmt::format("ping_interval: \"{}s\"\nping_max: {}\n", kPingInterval.count(), kPingMax);
   text += fmt::format("jetstream {{\n  store_dir: {}\n}}\n", Quote(options.store_dir));
   text += TlsBlock(options);
