@@ -19,6 +19,7 @@
 #include "proto/identity/creds.h"
 #include "proto/name.h"
 #include "proto/token.h"
+#include "provisioning/control_line.h"
 #include "provisioning/credential.h"
 #include "provisioning/credential_role.h"
 
@@ -43,7 +44,7 @@ constexpr char kFooter[] =
     "  and roster, channels, joined, frontier, reconnect, stop, which take nothing.\n"
     "What is sent takes mentions, replyTo, contextId, and parts in the place of text.\n"
     "\nExample:\n"
-    "  meshwarden agent --space main --name Ada --creds planner.creds --channels general,team.\\>";
+    "  meshwarden agent --space main --name Ada --creds planner.creds";
 
 struct AgentArguments {
   EndpointOptions endpoint;
@@ -72,6 +73,9 @@ absl::Status TakeCredential(AgentArguments& arguments, std::ostream& err) {
   }
   absl::StatusOr<CredentialView> credential = ViewCredential(creds->decoded());
   MW_RETURN_IF_ERROR(Annotate(credential.status(), arguments.creds));
+  if (const auto warning = WarnIfTooLarge(arguments.creds, creds->jwt().size())) {
+    err << "warning: " << *warning << '\n';
+  }
   if (!arguments.role.has_value()) arguments.role = RoleOf(*credential);
   arguments.endpoint.creds = std::make_shared<const Creds>(*std::move(creds));
   return absl::OkStatus();
@@ -106,7 +110,10 @@ void AddOptions(CLI::App& agent, AgentArguments& arguments) {
       ->check(TokenProblem)
       ->required();
   agent.add_option("--name", endpoint.card.name, "Name to be seen by")->check(NameProblem)->required();
-  agent.add_option("--server", endpoint.servers, "Address of a NATS server; may be given several times")
+  agent
+      .add_option("--server", endpoint.servers,
+                  "Address of a NATS server, or of several with commas between; may be given several times")
+      ->delimiter(',')
       ->allow_extra_args(false)
       ->envname("MESHWARDEN_SERVER")
       ->capture_default_str();

@@ -17,10 +17,11 @@ constexpr char kFooter[] =
     "\n--space, --server and --creds are also taken from MESHWARDEN_SPACE, MESHWARDEN_SERVER and\n"
     "MESHWARDEN_CREDS. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n"
     "\nExample:\n"
-    "  meshwarden space init --space main --dir D && nats-server -c D/server.conf &\n"
-    "  meshwarden space setup --creds D/creds/setup.creds\n"
-    "  meshwarden provision planner --policy policy.yaml --issuer D/issuer.json \\\n"
-    "      --creds D/creds/setup.creds --out planner.creds";
+    "  meshwarden space init --space main --dir ./mesh\n"
+    "  nats-server -c ./mesh/server.conf &\n"
+    "  meshwarden space setup --creds ./mesh/creds/setup.creds --wait 10s\n"
+    "  meshwarden provision planner --policy policy.yaml --issuer ./mesh/issuer.json \\\n"
+    "      --creds ./mesh/creds/setup.creds --out planner.creds";
 
 // The commands down to the one that the arguments name, for a hint at its help.
 std::string GivenCommand(const CLI::App& app) {

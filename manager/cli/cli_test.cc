@@ -85,6 +85,59 @@ TEST_F(CliTest, EveryLevelsHelpEndsWithAnExample) {
   }
 }
 
+// Whatever the command: --space is the one that all is about, and it is refused where something else is.
+TEST_F(CliTest, SpaceIsTakenByEveryCommand) {
+  const std::string mesh = Space();
+  const std::string policy = Policy();
+  const std::string issuer = mesh + "/issuer.json";
+  const std::string setup = mesh + "/creds/setup.creds";
+  const std::vector<std::vector<std::string>> commands = {
+      {"policy", "check", policy},
+      {"policy", "explain", "planner", "general", "--policy", policy},
+      {"creds", "show", setup},
+      {"space", "harden", "--dir", mesh},
+      {"provision", "planner", "--policy", policy, "--issuer", issuer, "--creds", setup, "--server",
+       "nats://127.0.0.1:1", "--out", directory_ + "/out.creds"}};
+  for (std::vector<std::string> command : commands) {
+    command.insert(command.end(), {"--space", "main"});
+    const int reaches_the_broker = command.front() == "provision" ? 1 : 0;
+    EXPECT_EQ(Run(command), reaches_the_broker) << err_;
+    EXPECT_THAT(err_, Not(HasSubstr("space"))) << command.front();
+    command.back() = "other";
+    EXPECT_EQ(Run(command), 1) << command.front();
+    EXPECT_THAT(err_, AllOf(HasSubstr("is for space \"main\", not \"other\""), HasSubstr("--space")));
+  }
+}
+
+TEST_F(CliTest, ACredentialTooLargeForTheControlLineIsTold) {
+  std::string policy =
+      "version: 1\nspace: main\nagents:\n  small: {subscribe: [general]}\n  large:\n    subscribe: [c0]\n";
+  const std::string name(60, 'c');
+  for (const std::string key : {"allowSubscribe", "allowPublish"}) {
+    policy += "    " + key + ": [c0";
+    for (int i = 1; i < 256; ++i) policy += ", " + name + std::to_string(i);
+    policy += "]\n";
+  }
+  const std::string path = File("policy.yaml", policy);
+  EXPECT_EQ(Run({"policy", "check", path}), 0) << err_;
+  EXPECT_THAT(err_, AllOf(HasSubstr("warning: agent \"large\": its JWT of"), HasSubstr("max_control_line"),
+                          Not(HasSubstr("small"))));
+  EXPECT_THAT(out_, HasSubstr("fine: space main"));
+  EXPECT_EQ(Run({"policy", "check", path, "--json"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("\"warnings\":["), HasSubstr("max_control_line")));
+
+  const std::string mesh = Space();
+  std::string channels = "c0";
+  for (int i = 0; i < 400; ++i) channels += "," + name + std::to_string(i);
+  const std::string out = directory_ + "/large.creds";
+  EXPECT_EQ(Run({"creds", "mint", "--profile", "agent", "--allow-subscribe", channels, "--issuer",
+                 mesh + "/issuer.json", "--out", out}),
+            0);
+  EXPECT_THAT(err_, HasSubstr("max_control_line"));
+  EXPECT_EQ(Run({"creds", "show", out}), 0);
+  EXPECT_THAT(err_, HasSubstr("max_control_line"));
+}
+
 TEST_F(CliTest, TheVersionIsTold) {
   EXPECT_EQ(Run({"--version"}), 0);
   EXPECT_EQ(out_, "meshwarden 0.1.0\n");

@@ -18,9 +18,11 @@
 #include "base/text/printable.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_report.h"
+#include "manager/cli/space_option.h"
 #include "proto/duration.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
+#include "provisioning/control_line.h"
 #include "provisioning/credential.h"
 #include "provisioning/mint.h"
 #include "provisioning/profiles.h"
@@ -30,10 +32,14 @@ namespace {
 
 enum class Output { kWords, kJson };
 
-absl::Status Show(const std::string& path, Output output, std::ostream& out) {
+absl::Status Show(const std::string& path, const std::string& space, Output output, CommandLine& line) {
+  std::ostream& out = line.out;
   MW_ASSIGN_OR_RETURN(const Creds creds, Creds::Load(path));
   absl::StatusOr<CredentialView> credential = ViewCredential(creds.decoded());
   MW_RETURN_IF_ERROR(Annotate(credential.status(), path));
+  if (credential->space.has_value()) MW_RETURN_IF_ERROR(CheckSpace(space, path, *credential->space));
+  if (const auto warning = WarnIfTooLarge(path, creds.jwt().size()))
+    line.err << "warning: " << *warning << '\n';
   const SystemTime now = Clock::System().Now();
   if (output == Output::kJson) {
     out << DumpJson(CredentialToJson(*credential, now)) << '\n';
@@ -46,6 +52,7 @@ absl::Status Show(const std::string& path, Output output, std::ostream& out) {
 void AddShow(CLI::App& creds, CommandLine& line) {
   struct Options {
     std::string path;
+    std::string space;
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
@@ -53,9 +60,10 @@ void AddShow(CLI::App& creds, CommandLine& line) {
   show->footer("\nExample:\n  meshwarden creds show ./mesh/creds/manager.creds");
   show->add_option("FILE", options->path, "Creds file")->required();
   show->add_flag("--json", options->json, "Answer with one JSON object");
+  AddSpaceOption(*show, options->space, SpaceFrom::kOptionOnly);
   show->callback([options, &line] {
     line.deed = [options, &line] {
-      return Show(options->path, options->json ? Output::kJson : Output::kWords, line.out);
+      return Show(options->path, options->space, options->json ? Output::kJson : Output::kWords, line);
     };
   });
 }
@@ -169,6 +177,8 @@ absl::Status Mint(const MintArguments& arguments, std::ostream& out, std::ostrea
   MW_ASSIGN_OR_RETURN(const Creds creds,
                       MintCreds(issuer, std::move(options), std::move(user), Clock::System()));
   MW_RETURN_IF_ERROR(creds.Save(arguments.out, IfExists::kFail));
+  if (const auto warning = WarnIfTooLarge(arguments.out, creds.jwt().size()))
+    err << "warning: " << *warning << '\n';
   out << fmt::format("{}: {} of space {}, identity {}\n", arguments.out, NameOf(profile), space, creds.id());
   return absl::OkStatus();
 }

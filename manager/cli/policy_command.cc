@@ -4,19 +4,23 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "base/status.h"
 #include "manager/cli/command_line.h"
+#include "manager/cli/space_option.h"
 #include "policy/explain.h"
 #include "policy/loader.h"
+#include "policy/policy.h"
+#include "provisioning/control_line.h"
 
 namespace meshwarden {
 namespace {
-
-enum class Output { kWords, kJson };
 
 Json ToJson(const SourceProblem& problem) {
   return {{"file", problem.location.file == nullptr ? "" : *problem.location.file},
@@ -26,7 +30,17 @@ Json ToJson(const SourceProblem& problem) {
           {"suggestion", problem.suggestion}};
 }
 
-void PrintJson(const PolicyLoadResult& loaded, std::ostream& out) {
+// Agents whose credential no server would take.
+std::vector<std::string> WarnAboutCredentials(const Policy& policy) {
+  std::vector<std::string> warnings;
+  for (const AgentPolicy& agent : policy.agents()) {
+    std::optional<std::string> warning = WarnAboutAgent(agent, policy.space());
+    if (warning.has_value()) warnings.push_back(*std::move(warning));
+  }
+  return warnings;
+}
+
+void PrintJson(const PolicyLoadResult& loaded, const std::vector<std::string>& warnings, std::ostream& out) {
   Json report = {{"ok", loaded.ok()}};
   if (loaded.ok()) {
     report["space"] = loaded.policy->space();
@@ -37,37 +51,45 @@ void PrintJson(const PolicyLoadResult& loaded, std::ostream& out) {
   for (const SourceProblem& problem : loaded.problems) {
     report["problems"].push_back(ToJson(problem));
   }
+  report["warnings"] = warnings;
   out << DumpJson(report) << '\n';
 }
 
-absl::Status Check(const std::string& path, Output output, std::ostream& out) {
+struct CheckArguments {
+  std::string path;
+  std::string space;
+  bool json = false;
+};
+
+absl::Status Check(const CheckArguments& arguments, std::ostream& out, std::ostream& err) {
+  const std::string& path = arguments.path;
   const PolicyLoadResult loaded = LoadPolicy(path);
-  if (output == Output::kJson) {
-    PrintJson(loaded, out);
-    return loaded.ok() ? absl::OkStatus()
-                       : absl::InvalidArgumentError(fmt::format("{}: not a policy that can be used", path));
+  const std::vector<std::string> warnings =
+      loaded.ok() ? WarnAboutCredentials(*loaded.policy) : std::vector<std::string>();
+  if (arguments.json) {
+    PrintJson(loaded, warnings, out);
+    if (!loaded.ok()) {
+      return absl::InvalidArgumentError(fmt::format("{}: not a policy that can be used", path));
+    }
+    return CheckSpace(arguments.space, path, loaded.policy->space());
   }
   MW_RETURN_IF_ERROR(loaded.ToStatus());
+  MW_RETURN_IF_ERROR(CheckSpace(arguments.space, path, loaded.policy->space()));
+  for (const std::string& warning : warnings) err << "warning: " << warning << '\n';
   out << fmt::format("fine: space {}, {} agents, revision {}\n", loaded.policy->space(),
                      loaded.policy->size(), loaded.policy->revision());
   return absl::OkStatus();
 }
 
 void AddCheck(CLI::App& policy, CommandLine& line) {
-  struct Options {
-    std::string path;
-    bool json = false;
-  };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CheckArguments>();
   CLI::App* check = policy.add_subcommand("check", "Say everything that is wrong with a policy");
   check->footer("\nExample:\n  meshwarden policy check policy.yaml");
   check->add_option("FILE", options->path, "Policy file, or folder of policy files")->required();
   check->add_flag("--json", options->json, "Answer with one JSON object");
-  check->callback([options, &line] {
-    line.deed = [options, &line] {
-      return Check(options->path, options->json ? Output::kJson : Output::kWords, line.out);
-    };
-  });
+  AddSpaceOption(*check, options->space, SpaceFrom::kOptionOnly);
+  check->callback(
+      [options, &line] { line.deed = [options, &line] { return Check(*options, line.out, line.err); }; });
 }
 
 void AddExplain(CLI::App& policy, CommandLine& line) {
@@ -75,6 +97,7 @@ void AddExplain(CLI::App& policy, CommandLine& line) {
     std::string agent;
     std::string channel;
     std::string path;
+    std::string space;
   };
   const auto options = std::make_shared<Options>();
   CLI::App* explain =
@@ -83,10 +106,12 @@ void AddExplain(CLI::App& policy, CommandLine& line) {
   explain->add_option("AGENT", options->agent, "Name of the agent")->required();
   explain->add_option("CHANNEL", options->channel, "Channel or pattern")->required();
   explain->add_option("--policy", options->path, "Policy file, or folder of policy files")->required();
+  AddSpaceOption(*explain, options->space, SpaceFrom::kOptionOnly);
   explain->callback([options, &line] {
     line.deed = [options, &line] {
       const PolicyLoadResult loaded = LoadPolicy(options->path);
       MW_RETURN_IF_ERROR(loaded.ToStatus());
+      MW_RETURN_IF_ERROR(CheckSpace(options->space, options->path, loaded.policy->space()));
       MW_ASSIGN_OR_RETURN(const std::string words,
                           ExplainChannel(*loaded.policy, options->agent, options->channel));
       line.out << words;

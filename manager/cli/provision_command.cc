@@ -20,10 +20,12 @@
 #include "manager/cli/command_line.h"
 #include "manager/cli/creds_out.h"
 #include "manager/cli/provision_outcome.h"
+#include "manager/cli/space_option.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
+#include "provisioning/control_line.h"
 #include "provisioning/mint.h"
 #include "provisioning/provisioner.h"
 #include "provisioning/record_keeper.h"
@@ -33,6 +35,7 @@ namespace {
 
 struct ProvisionArguments {
   BrokerOptions broker;
+  std::string space;
   std::string agent;
   std::string policy;
   std::string issuer;
@@ -117,7 +120,9 @@ absl::Status WriteCredential(CredsOut out, const std::string& agent, const std::
 absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
   const PolicyLoadResult loaded = LoadPolicy(arguments.policy);
   MW_RETURN_IF_ERROR(loaded.ToStatus());
+  MW_RETURN_IF_ERROR(CheckSpace(arguments.space, arguments.policy, loaded.policy->space()));
   MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Load(arguments.issuer));
+  MW_RETURN_IF_ERROR(CheckSpace(arguments.space, arguments.issuer, issuer.space()));
   MW_ASSIGN_OR_RETURN(CredsOut out, CredsOut::Open(arguments.out, arguments.id_seed, issuer.account()));
   if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.id_seed)) {
     line.err << "warning: " << *warning << '\n';
@@ -135,6 +140,9 @@ absl::Status Provision(const ProvisionArguments& arguments, CommandLine& line) {
     return advised;
   }
   const std::string id = out.id();
+  if (const auto warning = WarnIfTooLarge(arguments.agent, provisioned.result->jwt.size())) {
+    line.err << "warning: " << *warning << '\n';
+  }
   MW_RETURN_IF_ERROR(WriteCredential(std::move(out), arguments.agent, provisioned.result->jwt));
   PrintResult(arguments, issuer.space(), id, *provisioned.result, line.out);
   return absl::OkStatus();
@@ -157,6 +165,7 @@ void AddProvisionCommand(CLI::App& app, CommandLine& line) {
   provision->add_option("--policy", arguments->policy, "Policy file, or folder of policy files")->required();
   provision->add_option("--issuer", arguments->issuer, "Issuer file that space init wrote")->required();
   AddBrokerOptions(*provision, arguments->broker);
+  AddSpaceOption(*provision, arguments->space, SpaceFrom::kOptionOrEnvironment);
   provision->add_option("--out", arguments->out, "Creds file to write (mode 0600)")->required();
   provision->add_option(
       "--id-seed", arguments->id_seed,

@@ -21,7 +21,9 @@
 #include "manager/cli/broker_session.h"
 #include "manager/cli/command_line.h"
 #include "manager/cli/consumer_room.h"
+#include "manager/cli/space_option.h"
 #include "provisioning/harden.h"
+#include "provisioning/mint.h"
 #include "provisioning/space.h"
 #include "provisioning/space_setup.h"
 
@@ -212,6 +214,7 @@ absl::Status Harden(const HardenOptions& options, std::ostream& out) {
 void AddHarden(CLI::App& space, CommandLine& line) {
   struct Options {
     std::string directory;
+    std::string space;
     bool rotate = false;
   };
   const auto options = std::make_shared<Options>();
@@ -220,10 +223,15 @@ void AddHarden(CLI::App& space, CommandLine& line) {
   harden->footer("\nExample:\n  meshwarden space harden --dir ./mesh");
   harden->add_option("--dir", options->directory, "Folder that space init wrote to")->required();
   harden->add_flag("--rotate", options->rotate, "Change the space's secret token, as after a leak");
+  AddSpaceOption(*harden, options->space, SpaceFrom::kOptionOnly);
   harden->callback([options, &line] {
     line.deed = [options, &line] {
       using Token = HardenOptions::ApiToken;
       MW_ASSIGN_OR_RETURN(const std::string directory, AbsolutePath(options->directory));
+      if (!options->space.empty()) {
+        MW_ASSIGN_OR_RETURN(const Issuer issuer, Issuer::Load(directory + "/issuer.json"));
+        MW_RETURN_IF_ERROR(CheckSpace(options->space, directory, issuer.space()));
+      }
       return Harden({.directory = directory, .token = options->rotate ? Token::kRotate : Token::kKeep},
                     line.out);
     };

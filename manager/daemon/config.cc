@@ -126,26 +126,34 @@ class ConfigReader {
     return space;
   }
 
-  std::string Server(const YamlNode& node) {
-    std::string server = Text(node);
-    if (!server.empty()) {
-      ReportIfError(node, ParseServerUrl(server).status());
+  // One server, or several with commas between.
+  void AddServers(const YamlNode& node, std::vector<std::string>& servers) {
+    const std::string text = Text(node);
+    if (text.empty()) {
+      return;
     }
-    return server;
+    std::size_t begin = 0;
+    while (begin <= text.size()) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      const std::string_view server = TrimWhiteSpace(std::string_view(text).substr(begin, end - begin));
+      ReportIfError(node, ParseServerUrl(server).status());
+      servers.emplace_back(server);
+      begin = end + 1;
+    }
   }
 
   std::vector<std::string> Servers(const YamlNode& node) {
-    if (node.kind() != YamlKind::kList) {
-      return {Server(node)};
+    std::vector<std::string> servers;
+    if (node.kind() == YamlKind::kList) {
+      for (const YamlNode& element : node.Elements()) {
+        AddServers(element, servers);
+      }
+    } else {
+      AddServers(node, servers);
     }
-    const std::vector<YamlNode> elements = node.Elements();
-    if (elements.empty() || elements.size() > kMaxServers) {
+    if (servers.size() > kMaxServers || (servers.empty() && node.kind() == YamlKind::kList)) {
       Report(node, fmt::format("servers must name between 1 and {} servers", kMaxServers));
       return {};
-    }
-    std::vector<std::string> servers;
-    for (const YamlNode& element : elements) {
-      servers.push_back(Server(element));
     }
     return servers;
   }

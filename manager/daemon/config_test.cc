@@ -77,6 +77,12 @@ TEST(Config, WhatIsLeftOutHasItsDefault) {
 TEST(Config, OneServerMayBeAString) {
   MW_ASSERT_OK_AND_ASSIGN(const Config config, Parse("servers: nats://localhost:4222\n"));
   EXPECT_THAT(config.servers, ElementsAre("nats://localhost:4222"));
+  MW_ASSERT_OK_AND_ASSIGN(const Config list, Parse("servers: nats://a:1, nats://b:2,c\n"));
+  EXPECT_THAT(list.servers, ElementsAre("nats://a:1", "nats://b:2", "c"));
+  MW_ASSERT_OK_AND_ASSIGN(const Config both, Parse("servers: [nats://a:1, \"nats://b:2,c\"]\n"));
+  EXPECT_THAT(both.servers, ElementsAre("nats://a:1", "nats://b:2", "c"));
+  EXPECT_THAT(Refusal("servers: nats://a:1,,c\n"), HasSubstr("the host is missing"));
+  EXPECT_THAT(Refusal("servers: nats://a:1,\n"), HasSubstr("the host is missing"));
 }
 
 TEST(Config, AnUnknownKeyIsNamedWithItsPlaceAndASuggestion) {

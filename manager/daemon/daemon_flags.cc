@@ -19,9 +19,9 @@ constexpr char kDescription[] =
 constexpr char kFooter[] =
     "\nEvery value may stand in the configuration file or be given as a flag; flags win.\n"
     "\nExamples:\n"
-    "  meshwardend --config /etc/meshwarden/meshwardend.yaml --check\n"
-    "  meshwardend --space main --credentials D/creds/manager.creds \\\n"
-    "      --mover-credentials D/creds/mover.creds --policy policy.yaml";
+    "  meshwardend --config meshwardend.yaml --check\n"
+    "  meshwardend --space main --credentials ./mesh/creds/manager.creds \\\n"
+    "      --mover-credentials ./mesh/creds/mover.creds --policy policy.yaml";
 
 // The flags as given; an empty one says nothing about its value.
 struct Flags {
@@ -51,7 +51,9 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--config", flags.config, "Configuration file (YAML)");
   app.add_flag("--check", flags.check, "Validate everything that needs no broker, and exit");
   app.add_option("--space", flags.space, "Name of the space");
-  app.add_option("--server", flags.servers, "Address of a NATS server; may be given several times")
+  app.add_option("--server", flags.servers,
+                 "Address of a NATS server, or of several with commas between; may be given several times")
+      ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--credentials", flags.credentials, "Creds file of the connection that answers");
   app.add_option("--mover-credentials", flags.mover_credentials,
@@ -60,7 +62,7 @@ void Declare(CLI::App& app, Flags& flags) {
                  "Creds file of the connection that hears what is done to durables; optional");
   app.add_option("--issuer", flags.issuer, "Issuer file; checked, not used yet");
   app.add_option("--policy", flags.policy, "Policy file, or folder of policy files");
-  app.add_option("--log-level", flags.log_level, "debug, info, warn or error");
+  app.add_option("--log-level", flags.log_level, "debug, info, warn (or warning) or error");
   app.add_option("--log-format", flags.log_format, "text or json");
   app.add_option("--in-flight", flags.in_flight, "Most requests carried out at a time");
   app.add_option("--waiting", flags.waiting, "Most requests that wait");

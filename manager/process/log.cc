@@ -148,9 +148,9 @@ absl::StatusOr<LogFormat> LogFormatByName(std::string_view name) {
 absl::StatusOr<LogLevel> LogLevelByName(std::string_view name) {
   if (name == "debug") return LogLevel::kDebug;
   if (name == "info") return LogLevel::kInfo;
-  if (name == "warn") return LogLevel::kWarn;
+  if (name == "warn" || name == "warning") return LogLevel::kWarn;
   if (name == "error") return LogLevel::kError;
-  return absl::InvalidArgumentError("the log level must be debug, info, warn or error");
+  return absl::InvalidArgumentError("the log level must be debug, info, warn (or warning) or error");
 }
 
 Log::Log(const LogOptions& options)

@@ -33,7 +33,8 @@ namespace meshwarden {
 enum class LogFormat { kText, kJson };
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 
-// From "text" and "json"; from "debug", "info", "warn" and "error". InvalidArgument names the choices.
+// From "text" and "json"; from "debug", "info", "warn" (or "warning", as lines have it) and "error".
+// InvalidArgument names the choices.
 absl::StatusOr<LogFormat> LogFormatByName(std::string_view name);
 absl::StatusOr<LogLevel> LogLevelByName(std::string_view name);
 

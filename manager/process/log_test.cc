@@ -93,13 +93,14 @@ TEST_F(LogTest, BelowTheLevelNothingIsWritten) {
 TEST(LogNames, AreThoseOfTheConfiguration) {
   EXPECT_THAT(LogFormatByName("json"), IsOkAndHolds(LogFormat::kJson));
   EXPECT_THAT(LogLevelByName("warn"), IsOkAndHolds(LogLevel::kWarn));
+  EXPECT_THAT(LogLevelByName("warning"), IsOkAndHolds(LogLevel::kWarn));
 }
 
 TEST(LogNames, OthersAreRefusedWithTheChoices) {
   EXPECT_THAT(LogFormatByName("xml"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("text or json")));
-  EXPECT_THAT(LogLevelByName("INFO"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("debug, info, warn or error")));
+  EXPECT_THAT(LogLevelByName("INFO"), StatusIs(absl::StatusCode::kInvalidArgument,
+                                               HasSubstr("debug, info, warn (or warning) or error")));
 }
 
 }  // namespace

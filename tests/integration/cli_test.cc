@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,6 +18,7 @@
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "provisioning/record_keeper.h"
+#include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 
@@ -70,6 +72,28 @@ TEST_F(CliTest, ProvisionedCredsConnectAndAreTheOwnersAlone) {
   EXPECT_EQ(ObjectIn(finished.output).at("id"), creds.id());
   EXPECT_EQ(*mesh_->FiltersOf(creds.id()), FiltersFor({"general"}));
   EXPECT_THAT(mesh_->Connect(std::make_shared<const Creds>(std::move(creds))), IsOk());
+}
+
+TEST_F(CliTest, SeveralServersMayBeNamed) {
+  const std::string dead = "nats://127.0.0.1:1";
+  const std::string out = mesh_->directory() + "/bob.creds";
+  EXPECT_EQ(Provision(out, {"--server", dead + "," + mesh_->url()}).exit_code, 0);
+  EXPECT_EQ(Provision(out, {"--server", dead, "--server", mesh_->url()}).exit_code, 0);
+}
+
+TEST_F(CliTest, AServerThatIsNotThereYetIsWaitedFor) {
+  ASSERT_THAT(mesh_->broker().Kill(), IsOk());
+  const std::vector<std::string> setup = {"space", "setup", "--creds", mesh_->PathOf("creds/setup.creds")};
+  EXPECT_EQ(Run(setup).exit_code, 1);
+  ProcessOptions waiting;
+  waiting.argv = setup;
+  waiting.argv.insert(waiting.argv.begin(), Runfile("manager/meshwarden"));
+  waiting.argv.insert(waiting.argv.end(), {"--server", mesh_->url(), "--wait", "20s"});
+  MW_ASSERT_OK_AND_ASSIGN(const auto command, Process::Start(waiting));
+  // Long enough for it to have begun to wait; if it has not, it finds the server at once.
+  EXPECT_FALSE(Eventually([] { return false; }, std::chrono::milliseconds(500)));
+  ASSERT_THAT(mesh_->broker().Restart(), IsOk());
+  EXPECT_THAT(command->Wait(kPatience), IsOkAndHolds(0)) << command->Output();
 }
 
 TEST_F(CliTest, ProvisioningTwiceIsANoOp) {
