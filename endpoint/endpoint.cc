@@ -136,7 +136,7 @@ absl::Status Endpoint::SetStatus(PresenceStatus status) {
 }
 
 absl::Status Endpoint::SetActivity(std::optional<std::string> activity) {
-  return core_->PublishPresence([&](OwnPresence& own) { own.SetActivity(std::move(activity)); });
+  return core_->SetActivity(activity);
 }
 
 absl::StatusOr<ControlReply> Endpoint::RequestControl(std::string_view service, std::string_view op,

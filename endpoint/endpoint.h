@@ -145,6 +145,7 @@ class Endpoint {
   // who gets a message, use ids.
   absl::StatusOr<Presence> ResolvePeer(std::string_view name_or_id) const;
   absl::Status SetStatus(PresenceStatus status);
+  // InvalidArgument for one that makes the record larger than readers take. One that is refused is not kept.
   absl::Status SetActivity(std::optional<std::string> activity);
 
   // Control. An answer that is not ok is an OK status that holds it.

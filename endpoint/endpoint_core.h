@@ -63,6 +63,7 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
                                               std::chrono::milliseconds timeout);
   absl::Status ServeControl(std::string_view service, Endpoint::ControlFunction handler);
   absl::Status Tap(std::string_view pattern, std::function<void(const Tapped&)> handler);
+  absl::Status SetActivity(const std::optional<std::string>& activity);
   absl::Status PublishPresence(const std::function<void(OwnPresence&)>& change);
   absl::Status SendAck(std::string_view reply, std::string_view verb) override;
 

@@ -183,6 +183,16 @@ absl::Status EndpointCore::SendAck(std::string_view reply, std::string_view verb
   return wire_->connection.PublishSoon(reply, verb);
 }
 
+// Where it is not known what became of it, the next heartbeat says it again.
+absl::Status EndpointCore::SetActivity(const std::optional<std::string>& activity) {
+  MW_RETURN_IF_ERROR(own_presence_.CheckActivity(activity));
+  const std::optional<std::string> before = own_presence_.activity();
+  absl::Status status = PublishPresence([&](OwnPresence& own) { own.SetActivity(activity); });
+  const bool unknown = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+  if (!status.ok() && !unknown) own_presence_.ReplaceActivity(activity, before);
+  return status;
+}
+
 absl::Status EndpointCore::PublishPresence(const std::function<void(OwnPresence&)>& change) {
   MW_RETURN_IF_ERROR(CheckLive());
   change(own_presence_);

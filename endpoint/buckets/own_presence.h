@@ -21,6 +21,11 @@ class OwnPresence {
 
   void SetStatus(PresenceStatus status);
   void SetActivity(std::optional<std::string> activity);
+  // Whether the record with that activity is one that readers take. InvalidArgument if it is too large.
+  absl::Status CheckActivity(const std::optional<std::string>& activity);
+  std::optional<std::string> activity();
+  // Undoes SetActivity(from), unless another one has come since.
+  void ReplaceActivity(const std::optional<std::string>& from, std::optional<std::string> to);
   // Offline for good: what is set afterwards has no effect, so no goodbye says anything else.
   void End();
 
@@ -31,6 +36,8 @@ class OwnPresence {
                     std::function<void(absl::Status)> done);
 
  private:
+  Presence Now() MW_REQUIRES(mutex_);
+
   const std::string subject_;
   const Card card_;
   const std::string start_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/api/refusal_code.h"
 #include "endpoint/space/control.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
@@ -103,9 +104,9 @@ ChatFilter::Outcome ChatFilter::Ask(const Channels& channels) {
   if (reply->ok) return {};
   const std::string reason = reply->error.empty() ? "channel change rejected" : reply->error;
   if (reply->code == "unavailable" || reply->code == "internal") {
-    return {.status = absl::UnavailableError(reason), .unknown = true};
+    return {.status = WithRefusalCode(absl::UnavailableError(reason), reply->code), .unknown = true};
   }
-  return {.status = absl::FailedPreconditionError(reason)};
+  return {.status = WithRefusalCode(absl::FailedPreconditionError(reason), reply->code)};
 }
 
 bool ChatFilter::Holds(const ConsumerInfo& info, std::string_view channel) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/api/refusal_code.h"
 #include "endpoint/channels/first_meeting.h"
 #include "endpoint/delivery/bound_durable.h"
 #include "proto/channel_pattern.h"
@@ -426,9 +427,11 @@ absl::Status ChatMembership::Move(const Change& change) {
       return outcome.status;
     }
     NoteUnknown(change, settled);
-    return Annotate(lost,
-                    "whether the channels changed is not known; joined channels will tell once the "
-                    "endpoint is bound again, or nothing can be on its way any more");
+    return WithRefusalCode(
+        Annotate(lost,
+                 "whether the channels changed is not known; joined channels will tell once the "
+                 "endpoint is bound again, or nothing can be on its way any more"),
+        RefusalCodeOf(lost).value_or(""));
   }
 }
 

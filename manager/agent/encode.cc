@@ -5,10 +5,36 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/api/refusal_code.h"
 #include "proto/message.h"
 
 namespace meshwarden {
 namespace {
+
+// The stable names that drivers may decide by; the texts are for people. Those of the manager's refusals
+// stand in its own codes.
+std::string_view CodeOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return "bad_request";
+    case absl::StatusCode::kNotFound:
+      return "not_found";
+    case absl::StatusCode::kFailedPrecondition:
+      return "not_possible";
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return "not_allowed";
+    case absl::StatusCode::kUnavailable:
+      return "unavailable";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "no_answer";
+    case absl::StatusCode::kResourceExhausted:
+      return "too_much";
+    default:
+      return "internal";
+  }
+}
 
 constexpr const char* NameOfBool(bool value) { return value ? "true" : "false"; }
 
@@ -17,7 +43,10 @@ constexpr const char* NameOfBool(bool value) { return value ? "true" : "false"; 
 Outcome Done(std::string data) { return {.ok = true, .data = std::move(data), .error = {}, .code = {}}; }
 
 Outcome Failed(const absl::Status& status) {
-  return {.ok = false, .data = {}, .error = MessageOf(status), .code = {}};
+  return {.ok = false,
+          .data = {},
+          .error = MessageOf(status),
+          .code = RefusalCodeOf(status).value_or(std::string(CodeOf(status.code())))};
 }
 
 std::string QuoteJson(std::string_view text) { return DumpJson(Json(std::string(text))); }

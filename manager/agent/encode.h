@@ -20,7 +20,7 @@ struct Outcome {
   bool ok = false;
   std::string data = {};   // JSON text; empty if there is none
   std::string error = {};  // of one that is not ok
-  std::string code = {};   // of a control service's refusal, if it gave one
+  std::string code = {};   // of one that is not ok: a control service's own, else one of ours
 };
 
 // Done, with `data` (JSON text) if there is any.

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "endpoint/api/refusal_code.h"
 #include "manager/agent/test_message.h"
 
 namespace meshwarden {
@@ -51,9 +52,11 @@ TEST(EncodeTest, ReplyWithDataIfThereIsAny) {
   EXPECT_EQ(ReplyEvent("x", Done("[]")), R"({"event":"reply","ref":"x","ok":true,"data":[]})");
 }
 
-TEST(EncodeTest, ReplyWithAnErrorAndPerhapsItsCode) {
+TEST(EncodeTest, ReplyWithAnErrorAndItsCode) {
   EXPECT_EQ(ReplyEvent(nullptr, Failed(absl::NotFoundError("gone"))),
-            R"({"event":"reply","ref":null,"ok":false,"error":"gone"})");
+            R"({"event":"reply","ref":null,"ok":false,"error":"gone","code":"not_found"})");
+  EXPECT_EQ(ReplyEvent(1, Failed(WithRefusalCode(absl::FailedPreconditionError("no"), "bad_channel"))),
+            R"({"event":"reply","ref":1,"ok":false,"error":"no","code":"bad_channel"})");
   EXPECT_EQ(ReplyEvent(1, {.ok = false, .data = {}, .error = "no", .code = "not_allowed"}),
             R"({"event":"reply","ref":1,"ok":false,"error":"no","code":"not_allowed"})");
 }

@@ -96,7 +96,8 @@ class Performer {
     if (!reply->ok) {
       const std::string error =
           reply->error.empty() ? "the service refused, and gave no reason" : reply->error;
-      return {.ok = false, .data = {}, .error = error, .code = reply->code};
+      // A peer's service gives none.
+      return {.ok = false, .data = {}, .error = error, .code = reply->code.empty() ? "refused" : reply->code};
     }
     return Done(reply->data.is_null() ? std::string() : DumpJson(reply->data));
   }

@@ -285,5 +285,28 @@ TEST(Presence, E19_AnAgentMayNotWriteAnothersRecord) {
   EXPECT_THAT(api.DeleteStoredKey(PresenceBucket("main"), ada.id), IsOk());
 }
 
+// A record that nobody reads would make an endpoint look gone, for as long as it has that activity.
+TEST_P(PresenceTest, E19_AnActivityThatWasRefusedIsNotKept) {
+  MW_ASSERT_OK_AND_ASSIGN(EndpointOptions options, space_->OptionsFor("bob"));
+  options.heartbeat = std::chrono::milliseconds(100);
+  MW_ASSERT_OK_AND_ASSIGN(const auto bob, space_->Enter(options));
+  MW_ASSERT_OK_AND_ASSIGN(const auto ada, space_->Enter("ada"));
+  ASSERT_THAT(bob->endpoint->SetActivity("reading"), IsOk());
+  EXPECT_THAT(bob->endpoint->SetActivity(std::string(70'000, 'x')),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most")));
+  EXPECT_THAT(bob->endpoint->SetActivity(std::string(2'000'000, 'x')),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  MW_ASSERT_OK_AND_ASSIGN(const Presence before, space_->PresenceOf(bob->endpoint->id()));
+  // The next heartbeats say what was there before.
+  ASSERT_TRUE(Eventually([&] {
+    const auto now = space_->PresenceOf(bob->endpoint->id());
+    return now.ok() && now->ts > before.ts;
+  }));
+  MW_ASSERT_OK_AND_ASSIGN(const Presence after, space_->PresenceOf(bob->endpoint->id()));
+  EXPECT_EQ(after.activity, "reading");
+  EXPECT_THAT(bob->errors.Await(0), IsEmpty());
+  EXPECT_THAT(ada->errors.Await(0), IsEmpty());
+}
+
 }  // namespace
 }  // namespace meshwarden::testing

@@ -237,5 +237,27 @@ TEST_F(AgentCommandTest, E22_RepliesComeInTheOrderOfTheCommands) {
   }
 }
 
+// What a driver may decide by, whoever has refused.
+TEST_F(AgentCommandTest, E22_RefusedRepliesCarryACode) {
+  const auto child = Drive(Provision("bob"));
+  const auto code_of = [&](const Json& line) {
+    const Json reply = Call(*child, line);
+    EXPECT_EQ(reply.value("ok", true), false) << DumpJson(reply);
+    return reply.value("code", "");
+  };
+  // The manager's own, in its words.
+  EXPECT_EQ(code_of({{"do", "join"}, {"channel", "secret"}}), "not_allowed");
+  EXPECT_EQ(code_of({{"do", "control"}, {"service", "self"}, {"op", "purge"}}), "op_not_allowed");
+  // Those of the program.
+  EXPECT_EQ(code_of({{"do", "fly"}}), "bad_request");
+  EXPECT_EQ(code_of({{"do", "join"}, {"channel", "a..b"}}), "bad_request");
+  EXPECT_EQ(code_of({{"do", "unicast"}, {"to", "nobody"}, {"text", "x"}}), "not_found");
+  EXPECT_EQ(code_of({{"do", "leave"}, {"channel", "general"}}), "not_possible");
+  EXPECT_EQ(code_of({{"do", "multicast"}, {"channel", "secret"}, {"text", "x"}}), "not_allowed");
+  EXPECT_EQ(code_of({{"do", "activity"}, {"activity", std::string(70'000, 'x')}}), "bad_request");
+  manager_.reset();
+  EXPECT_EQ(code_of({{"do", "join"}, {"channel", "team.a"}}), "not_possible");
+}
+
 }  // namespace
 }  // namespace meshwarden::testing
