@@ -300,5 +300,30 @@ TEST(JoinedChannelsTest, ForgottenPositionsLeaveTheChannelsJoined) {
   EXPECT_EQ(joined.Judge("b", 1), Live::kDeliver);
 }
 
+// Somebody else has put it into the filter, and it is not joined yet.
+TEST(JoinedChannelsTest, StrangersAreTakenWhereTheFilterIsSomebodyElses) {
+  const JoinedChannels own({"general"});
+  EXPECT_EQ(own.Judge("ops", 1), JoinedChannels::Live::kNotJoined);
+  JoinedChannels following({}, JoinedChannels::Strangers::kTake);
+  EXPECT_EQ(following.Judge("ops", 1), JoinedChannels::Live::kDeliver);
+  following.Join("ops");
+  EXPECT_EQ(following.Judge("ops", 1), JoinedChannels::Live::kDeliver);
+}
+
+TEST(JoinedChannelsTest, WhatWasLeftIsNoStranger) {
+  JoinedChannels channels({"team.>", "ops"}, JoinedChannels::Strangers::kTake);
+  channels.Leave("team.>");
+  EXPECT_EQ(channels.Judge("team.a", 1), JoinedChannels::Live::kNotJoined);
+  EXPECT_EQ(channels.Judge("quiet", 1), JoinedChannels::Live::kDeliver);
+  channels.Join("team.a");
+  EXPECT_EQ(channels.Judge("team.a", 1), JoinedChannels::Live::kDeliver);
+  EXPECT_EQ(channels.Judge("team.b", 1), JoinedChannels::Live::kNotJoined);
+  channels.Join("team.>");
+  EXPECT_EQ(channels.Judge("team.b", 1), JoinedChannels::Live::kDeliver);
+  // What is below the watermark of a joined one is still not taken.
+  channels.Arm("late", 5);
+  EXPECT_EQ(channels.Judge("late", 5), JoinedChannels::Live::kBelowWatermark);
+}
+
 }  // namespace
 }  // namespace meshwarden

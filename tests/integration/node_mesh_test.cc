@@ -42,6 +42,11 @@ agents:
   nils: { role: tester, allowSubscribe: [general, ops, team.>], allowPublish: [general, ops, team.>] }
 )";
 
+// A line of the script's: a message as rich as may be, in a reply.
+constexpr JsonLimits kLineLimits = {.max_bytes = 2 * kMaxMessageBytes,
+                                    .max_depth = kMaxMessageDepth + 8,
+                                    .max_values = 2 * kMaxMessageValues};
+
 // The script as a child: commands go in through a pipe with a name, events are read from what it prints.
 class NodePeer {
  public:
@@ -85,7 +90,7 @@ class NodePeer {
     while (std::chrono::steady_clock::now() < deadline) {
       const std::string output = process_->Output();
       for (std::size_t end = 0; (end = output.find('\n', read)) != std::string::npos; read = end + 1) {
-        const absl::StatusOr<Json> line = ParseJsonObject(output.substr(read, end - read), {});
+        const absl::StatusOr<Json> line = ParseJsonObject(output.substr(read, end - read), kLineLimits);
         if (line.ok() && wanted(*line)) return *line;
       }
       std::this_thread::yield();
@@ -93,16 +98,22 @@ class NodePeer {
     return absl::DeadlineExceededError("no such line in: " + process_->Output());
   }
 
-  void Send(const Json& command) const {
-    const std::string line = DumpJson(command) + "\n";
+  void Send(const Json& command) const { SendLine(DumpJson(command) + "\n"); }
+  // With its line break.
+  void SendLine(const std::string& line) const {
     ASSERT_EQ(::write(input_, line.data(), line.size()), static_cast<ssize_t>(line.size()));
   }
   // The data of the reply, which must be ok.
   absl::StatusOr<Json> Call(Json command) {
     command["ref"] = ++last_ref_;
-    Send(command);
-    MW_ASSIGN_OR_RETURN(Json reply, Await([ref = last_ref_](const Json& line) {
-                          return line.value("event", "") == "reply" && line.value("ref", 0) == ref;
+    return CallLine(DumpJson(command) + "\n");
+  }
+  // The same of a line that holds what no text of ours can. Its "ref" must be the next one.
+  int NextRef() { return ++last_ref_; }
+  absl::StatusOr<Json> CallLine(const std::string& line) {
+    SendLine(line);
+    MW_ASSIGN_OR_RETURN(Json reply, Await([ref = last_ref_](const Json& read) {
+                          return read.value("event", "") == "reply" && read.value("ref", 0) == ref;
                         }));
     if (!reply.at("ok").get<bool>()) return absl::InternalError(reply.at("error").get<std::string>());
     return reply.contains("data") ? reply.at("data") : Json();
@@ -344,6 +355,86 @@ TEST_F(NodeMesh, TheirsMoveIntoAChannelWhereOursTalk) {
   ExpectSame(seen.at("message"), said);
   EXPECT_FALSE(nora_->Call({{"do", "setChannels"}, {"channels", {"general", "secret"}}}).ok());
   EXPECT_THAT(mesh_->FiltersOf(nora_->id()), IsOkAndHolds(FiltersFor({"general", "team.backend"})));
+}
+
+// 8,200 numbers, whole and broken, small and large, and arrays in arrays, 30 deep.
+Json RichData() {
+  Json numbers = Json::array();
+  for (int i = 0; i < 8200; ++i) {
+    numbers.push_back(i % 3 == 0 ? Json(i * 1000003LL) : i % 3 == 1 ? Json(i + 0.25) : Json(-i * 1e20));
+  }
+  Json nested = Json::array({"innermost", nullptr});
+  for (int depth = 1; depth < 30; ++depth) nested = Json::array({std::move(nested)});
+  return {{"numbers", std::move(numbers)}, {"nested", std::move(nested)}, {"empty", Json::object()}};
+}
+
+TEST_F(NodeMesh, RichDataGoesBothWays) {
+  const Json data = RichData();
+  Content content;
+  content.parts = {Part::Data(data), Part::Text("and a word")};
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage ours, ada_->endpoint->Multicast(content, "general"));
+  for (const NodePeer* peer : {nora_.get(), nils_.get()}) {
+    MW_ASSERT_OK_AND_ASSIGN(const Json seen, peer->AwaitMessage(ours.id));
+    EXPECT_EQ(seen.at("message").at("parts").at(0).at("data"), data);
+    ExpectSame(seen.at("message"), ours);
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const ReceivedMessage own_kind, bob_->AwaitMessage(ours.id));
+  EXPECT_EQ(own_kind.message, ours);
+
+  const Json parts = {{{"kind", "data"}, {"data", data}}, {{"kind", "text"}, {"text", "and a word"}}};
+  MW_ASSERT_OK_AND_ASSIGN(const Json theirs,
+                          nora_->Call({{"do", "multicast"}, {"channel", "general"}, {"parts", parts}}));
+  for (OurPeer* peer : {ada_.get(), bob_.get()}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ReceivedMessage seen, peer->AwaitMessage(theirs.at("id")));
+    ASSERT_EQ(seen.message.parts.size(), 2u);
+    ExpectSame(theirs, seen.message);
+  }
+  MW_ASSERT_OK_AND_ASSIGN(const Json direct,
+                          nils_->Call({{"do", "unicast"}, {"to", bob_->id()}, {"parts", parts}}));
+  MW_ASSERT_OK_AND_ASSIGN(const ReceivedMessage dm, bob_->AwaitMessage(direct.at("id")));
+  ExpectSame(direct, dm.message);
+}
+
+// JavaScript's texts may hold half of a character. It takes the place of one that can't be shown, everywhere,
+// and spoils nothing beside it; what is whole stays whole.
+TEST_F(NodeMesh, HalvesOfCharactersAreReadAndGoOn) {
+  constexpr char kWhole[] = "\xF0\x9F\x98\x80";
+  constexpr char kInstead[] = "\xEF\xBF\xBD";
+  const std::string line = fmt::format(
+      R"({{"do":"multicast","ref":{},"channel":"general","parts":[{{"kind":"text","text":"cut \ud83d here \ud83d\ude00"}},)"
+      R"({{"kind":"data","data":{{"k\ude00y":["\ud83d","\\ud83d",{{"deep":"\udbff\ud83d\ude00"}}]}}}}],)"
+      R"("mentions":["ada"],"contextId":"c\ud800"}})",
+      nora_->NextRef());
+  MW_ASSERT_OK_AND_ASSIGN(const Json said, nora_->CallLine(line + "\n"));
+  for (OurPeer* peer : {ada_.get(), bob_.get()}) {
+    MW_ASSERT_OK_AND_ASSIGN(const ReceivedMessage seen, peer->AwaitMessage(said.at("id")));
+    ASSERT_EQ(seen.message.parts.size(), 2u);
+    EXPECT_EQ(seen.message.parts[0].text, fmt::format("cut {} here {}", kInstead, kWhole));
+    EXPECT_EQ(seen.message.parts[1].data,
+              Json({{fmt::format("k{}y", kInstead),
+                     {kInstead, "\\ud83d", {{"deep", fmt::format("{}{}", kInstead, kWhole)}}}}}));
+    EXPECT_EQ(seen.message.context_id, fmt::format("c{}", kInstead));
+  }
+  // Their own kind still sees what was said.
+  MW_ASSERT_OK_AND_ASSIGN(const Json seen, nils_->AwaitMessage(said.at("id")));
+  EXPECT_EQ(seen.at("message").at("id"), said.at("id"));
+  EXPECT_NE(nils_->Output().find(R"(cut \ud83d here)"), std::string::npos);
+
+  // Handed on by ours to both kinds, and answered in turn.
+  MW_ASSERT_OK_AND_ASSIGN(const ReceivedMessage received, ada_->AwaitMessage(said.at("id")));
+  Content again;
+  again.parts = received.message.parts;
+  again.context_id = received.message.context_id;
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage passed_on, ada_->endpoint->Unicast(nils_->id(), again));
+  MW_ASSERT_OK_AND_ASSIGN(const Json direct, nils_->AwaitMessage(passed_on.id));
+  ExpectSame(direct.at("message"), passed_on);
+
+  // What stands in a presence record as well.
+  const std::string busy = fmt::format(
+      R"({{"do":"presence","ref":{},"status":"working","activity":"half \udc00"}})", nora_->NextRef());
+  ASSERT_THAT(nora_->CallLine(busy + "\n"), IsOk());
+  EXPECT_TRUE(ada_->AwaitPresence(nora_->id(), PresenceChange::kUpdate, PresenceStatus::kWorking,
+                                  fmt::format("half {}", kInstead)));
 }
 
 }  // namespace
