@@ -16,6 +16,7 @@
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/fetch.h"
 #include "endpoint/space/privileged.h"
+#include "provisioning/left_in_part.h"
 #include "provisioning/provisioner.h"
 #include "provisioning/provisioner_fixture.h"
 #include "tests/support/interrupted_connection.h"
@@ -312,7 +313,9 @@ TEST_F(ProvisionerRaces, WhoeverIsLateInTakingBackDeletesNothing) {
       clock_.now += kTakeBackTime;
     });
   });
-  EXPECT_THAT(ProvisionBy(one_, "worker", id_), StatusIs(kPrecondition, HasSubstr("no time left")));
+  const absl::Status status = ProvisionBy(one_, "worker", id_).status();
+  EXPECT_THAT(status, StatusIs(kPrecondition, HasSubstr("no time left")));
+  EXPECT_TRUE(IsLeftInPart(status));
   EXPECT_EQ(ChannelOf(id_), "cotal.main.chat.*.general");
   EXPECT_EQ(RecordOf(id_), "begun worker");
 }

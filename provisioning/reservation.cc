@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "provisioning/left_in_part.h"
 
 namespace meshwarden {
 namespace {
@@ -65,7 +66,8 @@ absl::Status Reservation::TakeBack(const absl::Status& why, const UndoFunction& 
   }
   const absl::Status undone = Undo(undo);
   if (undone.ok()) return why;
-  return WithAdvice(why, fmt::format("what had been made could not be taken back: {}", MessageOf(undone)));
+  return LeftInPart(
+      WithAdvice(why, fmt::format("what had been made could not be taken back: {}", MessageOf(undone))));
 }
 
 absl::Status Reservation::Undo(const UndoFunction& undo) {

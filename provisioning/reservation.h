@@ -35,7 +35,8 @@ class Reservation {
   // Ends what failed with `why`, and returns that. `undo` is called if what has been made is nobody else's
   // yet: nobody else gets the identity before it has returned, and then it is as it was before. That is not
   // so for an agent that was live, for one that somebody else has taken over, or where the outcome of
-  // something is not known: then everything stays, for the next attempt to complete, as the result says.
+  // something is not known: then everything stays, for the next attempt to complete, as the result says. What
+  // could not be taken back is marked (left_in_part.h).
   //
   // `undo` must begin nothing at `until` or later, and fail if something is left then: the next attempt goes
   // on with what an interrupted one has left (CheckMayTakeUp).

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/status.h"
+#include "provisioning/left_in_part.h"
 
 namespace meshwarden {
 namespace {
@@ -32,8 +33,9 @@ std::string AdviceOn(IdentityFate fate, const std::string& kept_in) {
 
 IdentityFate JudgeFailure(const absl::Status& why, const absl::StatusOr<AgentRecord>& record,
                           std::string_view agent) {
+  // Whatever is read now: it may be written yet.
+  if (IsOutcomeUnknown(why) || IsLeftInPart(why)) return IdentityFate::kGoesOn;
   if (absl::IsNotFound(record.status())) return IdentityFate::kFree;
-  if (IsOutcomeUnknown(why)) return IdentityFate::kGoesOn;
   if (absl::IsDataLoss(record.status())) return IdentityFate::kOfNoUse;
   if (!record.ok()) return IdentityFate::kUncertain;
   const absl::Status same = CheckSameAgent(*record, agent);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/status_matchers.h"
+#include "provisioning/left_in_part.h"
 
 namespace meshwarden {
 namespace {
@@ -51,6 +52,14 @@ TEST(JudgeFailure, AnotherAgentsIdentityAndOneThatHasEndedAreOfNoUse) {
 
 TEST(JudgeFailure, WhoeverMayNotReadTheRecordsIsPromisedNothing) {
   EXPECT_EQ(JudgeFailure(kNoRight, kNoRight, "worker"), IdentityFate::kUncertain);
+}
+
+// A record that nobody finds now may be written yet.
+TEST(JudgeFailure, WhatCannotBeToldIsNotFree) {
+  for (const absl::Status& why : kUnknown) {
+    EXPECT_EQ(JudgeFailure(why, kNoRecord, "worker"), IdentityFate::kGoesOn);
+  }
+  EXPECT_EQ(JudgeFailure(LeftInPart(kRefused), kNoRecord, "worker"), IdentityFate::kGoesOn);
 }
 
 TEST(JudgeFailure, WithoutARecordItIsFree) {
