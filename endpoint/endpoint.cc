@@ -18,6 +18,12 @@ namespace meshwarden {
 namespace {
 
 absl::Status SetIdentity(EndpointOptions& options) {
+  if (options.creds_file != nullptr) {
+    if (options.creds != nullptr) {
+      return absl::InvalidArgumentError("an endpoint takes creds or a creds file, not both");
+    }
+    options.creds = options.creds_file->in_hand();
+  }
   const bool other_login = options.token != nullptr || !options.user.empty() || options.password != nullptr;
   if (options.creds != nullptr && other_login) {
     return absl::InvalidArgumentError("creds can't be combined with a token or with a user and password");

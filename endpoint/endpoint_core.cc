@@ -81,7 +81,8 @@ ConnectionOptions EndpointCore::MakeConnectionOptions() {
   ConnectionOptions connection;
   connection.servers = options_.servers;
   connection.name = "cotal:" + options_.card.name;
-  connection.creds = options_.creds;
+  if (options_.creds_file == nullptr) connection.creds = options_.creds;
+  connection.creds_file = options_.creds_file;
   connection.token = options_.token;
   connection.user = options_.user;
   connection.password = options_.password;

@@ -21,9 +21,9 @@ int main(int argc, char** argv) {
   options.servers = {args[0]};
   options.card.name = args[1];
   if (args.size() == 3) {
-    absl::StatusOr<Creds> creds = Creds::Load(args[2]);
+    absl::StatusOr<std::shared_ptr<CredsFile>> creds = CredsFile::Open(args[2]);
     if (!creds.ok()) return std::fprintf(stderr, "%s\n", creds.status().ToString().c_str()), 1;
-    options.creds = std::make_shared<const Creds>(*std::move(creds));
+    options.creds_file = *std::move(creds);
   }
   // Before there are threads: all of them leave the signal to sigwait below.
   sigset_t stop;

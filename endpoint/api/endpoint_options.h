@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "endpoint/nats/connection_options.h"
+#include "endpoint/nats/creds_file.h"
 #include "proto/identity/creds.h"
 #include "proto/presence.h"
 
@@ -28,6 +29,9 @@ struct EndpointOptions {
   // creates none. Without, it is in open mode and makes its own. Creds exclude the token, and the user and
   // password.
   std::shared_ptr<const Creds> creds = nullptr;
+  // Creds that lie in a file: read anew at each connect, so that they can be renewed there. In the place of
+  // `creds`.
+  std::shared_ptr<CredsFile> creds_file = nullptr;
   std::shared_ptr<const Secret> token = nullptr;
   std::string user = {};
   std::shared_ptr<const Secret> password = nullptr;

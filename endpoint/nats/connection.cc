@@ -29,18 +29,28 @@ std::string EscapeForJson(std::string_view name) {
   return escaped;
 }
 
+// Of the creds, if there are any.
+std::string IdentityOf(const ConnectionOptions& options) {
+  if (options.creds_file != nullptr) return options.creds_file->id();
+  return options.creds == nullptr ? std::string() : options.creds->id();
+}
+
 absl::Status CheckOptions(const ConnectionOptions& options) {
   if (options.servers.empty()) return absl::InvalidArgumentError("no server given to connect to");
   if (options.connect_timeout.count() <= 0 || options.ping_interval.count() <= 0 ||
       options.reconnect_wait.count() <= 0 || options.max_pending_bytes <= 0) {
     return absl::InvalidArgumentError("times and limits of a connection must be positive");
   }
-  if (options.creds != nullptr && (options.token != nullptr || !options.user.empty())) {
+  if (options.creds != nullptr && options.creds_file != nullptr) {
+    return absl::InvalidArgumentError("a connection takes creds or a creds file, not both");
+  }
+  if (!IdentityOf(options).empty() && (options.token != nullptr || !options.user.empty())) {
     return absl::InvalidArgumentError("creds can't be combined with a token or with a user and password");
   }
-  if (options.creds != nullptr && !options.id.empty() && options.id != options.creds->id()) {
+  if (const std::string identity = IdentityOf(options);
+      !identity.empty() && !options.id.empty() && options.id != identity) {
     return absl::InvalidArgumentError(
-        fmt::format("the id {} is not the identity of the creds, {}", options.id, options.creds->id()));
+        fmt::format("the id {} is not the identity of the creds, {}", options.id, identity));
   }
   if (!options.id.empty() && !IsSafeToken(options.id)) {
     return absl::InvalidArgumentError(

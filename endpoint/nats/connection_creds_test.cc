@@ -1,21 +1,28 @@
 // Connections that log in with a credential.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/status_matchers.h"
 #include "endpoint/nats/connection.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/jwt.h"
 #include "proto/identity/nkey.h"
 #include "tests/support/broker.h"
+#include "tests/support/collector.h"
 
 namespace meshwarden::testing {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -28,6 +35,15 @@ std::string Sign(const KeyPair& issuer, const KeyPair& subject, const char* clai
   const JwtClaims jwt{
       .subject = subject.public_key().text(), .name = "test", .nats = Json::parse(claims), .expires = {}};
   return *EncodeJwt(jwt, issuer, Clock::System().Now());
+}
+
+Creds MakeUser(const KeyPair& account, const KeyPair& user, std::optional<SystemTime> expires) {
+  const JwtClaims jwt{.subject = user.public_key().text(),
+                      .name = "test",
+                      .nats = Json::parse(R"({"subs":-1,"data":-1,"payload":-1,"type":"user","version":2})"),
+                      .expires = expires};
+  return *Creds::Make(*EncodeJwt(jwt, account, Clock::System().Now()),
+                      *KeyPair::FromSeed(user.Seed().ExposeText()));
 }
 
 std::shared_ptr<const Creds> MakeUser(const KeyPair& account) {
@@ -87,6 +103,113 @@ TEST_F(ConnectionCredsTest, RefusalDoesNotShowTheCredential) {
   const std::string message(OpenAs(creds).status().message());
   EXPECT_THAT(message, Not(HasSubstr(creds->jwt())));
   EXPECT_THAT(message, Not(HasSubstr(std::string(creds->key_pair().Seed().ExposeText()))));
+}
+
+// A connection whose credential lies in a file, and has a second or two left.
+class CredsOnDiskTest : public ConnectionCredsTest {
+ protected:
+  void SetUp() override {
+    ConnectionCredsTest::SetUp();
+    path_ = ::testing::TempDir() + "/" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  }
+  void Write(const Creds& creds) { ASSERT_THAT(creds.Save(path_, IfExists::kReplace), IsOk()); }
+  void WriteFor(seconds lifetime) { Write(MakeUser(account_, user_, Clock::System().Now() + lifetime)); }
+  void Connect() {
+    ConnectionOptions options;
+    options.servers = {broker_->url()};
+    MW_ASSERT_OK_AND_ASSIGN(options.creds_file, CredsFile::Open(path_));
+    options.reconnect_wait = std::chrono::milliseconds(20);
+    options.on_state = [this](bool connected) { states_.Add(connected); };
+    options.on_error = [this](const absl::Status& status) { errors_.Add(std::string(status.message())); };
+    MW_ASSERT_OK_AND_ASSIGN(connection_, Connection::Open(std::move(options)));
+  }
+  bool AwaitError(const std::string& part, const std::string& other = "") {
+    return errors_.AwaitAny([&](const std::string& error) {
+      return error.find(part) != std::string::npos && error.find(other) != std::string::npos;
+    });
+  }
+  std::size_t RefusedLogins() const {
+    const std::string log = broker_->log();
+    std::size_t count = 0;
+    for (auto at = log.find("authentication error"); at != std::string::npos;
+         at = log.find("authentication error", at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+  void Let(std::chrono::milliseconds pass) {
+    Collector<bool> never;
+    never.Await(1, pass);
+  }
+
+  const KeyPair user_ = NewKey(NkeyKind::kUser);
+  std::string path_;
+  Collector<bool> states_;
+  Collector<std::string> errors_;
+  std::unique_ptr<Connection> connection_;
+};
+
+TEST_F(CredsOnDiskTest, WhatIsRenewedInTimeIsTakenAtTheNextConnect) {
+  WriteFor(seconds(3));
+  Connect();
+  WriteFor(seconds(1000));
+  EXPECT_THAT(states_.Await(3), ElementsAre(true, false, true));
+  EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
+}
+
+TEST_F(CredsOnDiskTest, WhatHasExpiredIsToldWithItsFileUntilAGoodOneIsThere) {
+  WriteFor(seconds(3));
+  Connect();
+  EXPECT_TRUE(AwaitError("the credential expired at 20", "file " + path_));
+  Let(seconds(3));
+  // Not 150.
+  EXPECT_LE(RefusedLogins(), 20U);
+  // Of the connection that was lost, perhaps some times within the second; of the refusals once.
+  const std::vector<std::string> told = errors_.Await(0);
+  EXPECT_EQ(std::count_if(told.begin(), told.end(),
+                          [](const std::string& error) { return error.starts_with("reconnect"); }),
+            1);
+  WriteFor(seconds(1000));
+  EXPECT_TRUE(states_.AwaitLast([](bool connected) { return connected; }));
+  EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
+}
+
+TEST_F(CredsOnDiskTest, AnotherIdentityOnDiskChangesNobody) {
+  WriteFor(seconds(1000));
+  Connect();
+  const KeyPair other = NewKey(NkeyKind::kUser);
+  Write(MakeUser(account_, other, std::nullopt));
+  ASSERT_THAT(connection_->Reconnect(), IsOk());
+  EXPECT_EQ(connection_->id(), user_.public_key().text());
+  EXPECT_TRUE(AwaitError(path_, other.public_key().text()));
+  EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
+}
+
+TEST_F(CredsOnDiskTest, WhatTheServerRefusesDoesNotDisplaceWhatItTakes) {
+  WriteFor(seconds(1000));
+  Connect();
+  // Of this account by its own word, and signed by a key that the server does not know.
+  const KeyPair stranger = NewKey(NkeyKind::kAccount);
+  const JwtClaims claims{
+      .subject = user_.public_key().text(),
+      .name = "test",
+      .nats = Json::parse(fmt::format(
+          R"({{"subs":-1,"data":-1,"payload":-1,"type":"user","version":2,"issuer_account":"{}"}})",
+          account_.public_key().text())),
+      .expires = {}};
+  Write(*Creds::Make(*EncodeJwt(claims, stranger, Clock::System().Now()),
+                     *KeyPair::FromSeed(user_.Seed().ExposeText())));
+  ASSERT_THAT(connection_->Reconnect(), IsOk());
+  EXPECT_TRUE(AwaitError("Authorization", "file " + path_));
+}
+
+TEST_F(CredsOnDiskTest, TextThatHasExpiredIsToldToo) {
+  ConnectionOptions options;
+  options.servers = {broker_->url()};
+  options.creds =
+      std::make_shared<const Creds>(MakeUser(account_, user_, Clock::System().Now() - seconds(10)));
+  EXPECT_THAT(Connection::Open(std::move(options)),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("the credential expired at 20")));
 }
 
 }  // namespace

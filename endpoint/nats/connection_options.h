@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "endpoint/nats/creds_file.h"
 #include "proto/identity/creds.h"
 
 namespace meshwarden {
@@ -30,7 +31,9 @@ struct ConnectionOptions {
   // are not used: name all.
   std::vector<std::string> servers;
   std::string name;                    // shown in the server's monitoring
-  std::shared_ptr<const Creds> creds;  // null: an open server, or one of the next two
+  std::shared_ptr<const Creds> creds;  // null: an open server, or one of the next three
+  // In the place of `creds`: read anew for each login. Several connections may share one.
+  std::shared_ptr<CredsFile> creds_file = nullptr;
   std::shared_ptr<const Secret> token = nullptr;
   std::string user = {};
   std::shared_ptr<const Secret> password = nullptr;
@@ -40,7 +43,8 @@ struct ConnectionOptions {
   // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing. Where there
   // are several, each has 1.5 s first.
   std::chrono::milliseconds connect_timeout{5000};
-  // After a loss, the wait between two attempts to get back, and between two rebuilds.
+  // After a loss, the wait between two attempts to get back, and between two rebuilds. While servers refuse
+  // the login it grows to 10 s.
   std::chrono::milliseconds reconnect_wait{250};
   // A server that answers no ping for two of these is given up.
   std::chrono::milliseconds ping_interval{2000};

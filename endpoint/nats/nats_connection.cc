@@ -30,6 +30,7 @@ std::string RandomToken() {
 }
 
 std::string IdOf(const ConnectionOptions& options) {
+  if (options.creds_file != nullptr) return options.creds_file->id();
   if (options.creds != nullptr) return options.creds->id();
   return options.id.empty() ? RandomToken() : options.id;
 }
@@ -75,6 +76,7 @@ NatsConnection::NatsConnection(ConnectionOptions options, std::vector<ServerUrl>
       requests_(options_.max_requests_in_flight),
       events_(std::make_shared<ConnectionEvents>()),
       events_key_(events_),
+      pace_(options_.reconnect_wait),
       replies_(SubscriptionFeed::Make(inbox_ + "*", "", [this](natsMsg& message) { OnReply(message); })),
       loop_({.on_tick = [this](TimePoint now) { return OnTick(now); }, .on_closed = [this] { OnClosed(); }},
             WritersFor(options_, servers_)) {

@@ -23,9 +23,11 @@
 #include "endpoint/nats/nats_link.h"
 #include "endpoint/nats/pending_requests.h"
 #include "endpoint/nats/permission_violation.h"
+#include "endpoint/nats/retry_pace.h"
 #include "endpoint/nats/server_probe.h"
 #include "endpoint/nats/server_url.h"
 #include "endpoint/nats/subscription_feed.h"
+#include "endpoint/nats/told_causes.h"
 
 namespace meshwarden {
 
@@ -83,15 +85,22 @@ class NatsConnection final : public Connection {
   void Supervise();
   void HandleReport(const ConnectionEvents::Report& report);
   void TellError(const absl::Status& status);
+  // Once in an outage.
+  void TellCause(const absl::Status& status);
   void TellState(bool is_connected);
   std::string DropLink();  // returns why it ended
   void Rebuild();
+  void BeginOutage();
   absl::Status Attempt();
   void Unbind();
   absl::Status Connect();
   // The servers by their places in servers_, as they are to be tried now.
   std::vector<std::size_t> NextOrder();
   absl::Status ConnectTo(std::size_t server, std::chrono::milliseconds timeout);
+  // With one credential after the other, while the server refuses them.
+  absl::StatusOr<std::shared_ptr<Link>> LogIn(const ServerUrl& url, std::chrono::milliseconds timeout);
+  absl::StatusOr<std::shared_ptr<Link>> LogInAs(const ServerUrl& url, std::chrono::milliseconds timeout,
+                                                const std::shared_ptr<const Creds>& creds);
   absl::Status Install(std::shared_ptr<Link> link, ServerGreeting greeting);
 
   void Unsubscribe(const std::shared_ptr<SubscriptionFeed>& feed);
@@ -123,7 +132,10 @@ class NatsConnection final : public Connection {
   std::optional<std::size_t> last_server_;  // that was connected to
   std::mt19937 random_{std::random_device()()};
   TimePoint last_attempt_;
-  std::string last_failure_;
+  std::shared_ptr<const Creds> creds_used_;  // by the last login that was granted
+  bool refused_ = false;                     // the last attempt, by one of the servers at least
+  RetryPace pace_;
+  ToldCauses told_;
   bool bound_ = false;  // on_bind has been called and on_unbind not yet
 
   // One Close at a time; taken before mutex_.

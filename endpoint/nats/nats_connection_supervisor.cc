@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "endpoint/nats/nats_connection.h"
 
@@ -72,6 +73,10 @@ void NatsConnection::TellError(const absl::Status& status) {
   if (options_.on_error != nullptr) options_.on_error(status);
 }
 
+void NatsConnection::TellCause(const absl::Status& status) {
+  if (told_.IsNews(MessageOf(status))) TellError(status);
+}
+
 void NatsConnection::TellState(bool is_connected) {
   if (options_.on_state != nullptr) options_.on_state(is_connected);
 }
@@ -97,21 +102,26 @@ void NatsConnection::Rebuild() {
   Unbind();
   const std::string reason = DropLink();
   if (lost) TellError(absl::UnavailableError(fmt::format("connection lost: {}", reason)));
-  while (events_->AwaitAttempt(last_attempt_ + options_.reconnect_wait)) {
+  BeginOutage();
+  while (events_->AwaitAttempt(last_attempt_ + pace_.Wait(random_))) {
     events_->BeginAttempt();
     const absl::Status status = Attempt();
-    if (status.ok()) {
-      last_failure_.clear();
-      TellState(true);
-    }
+    if (status.ok()) TellState(true);
     events_->EndAttempt(status);
     if (status.ok() || absl::IsCancelled(status)) return;
-    // A server that stays away would fill a log with the same line.
-    if (std::string failure = MessageOf(status); failure != last_failure_) {
-      last_failure_ = std::move(failure);
-      TellError(Annotate(status, "reconnect"));
-    }
+    pace_.Failed(refused_);
+    TellCause(Annotate(status, "reconnect"));
   }
+}
+
+// In the second in which a credential ends, a server takes it and closes the connection at once. That counts
+// as refused, and the outage as the one before.
+void NatsConnection::BeginOutage() {
+  if (creds_used_ != nullptr && HasExpired(creds_used_->decoded().claims, Clock::System().Now())) {
+    return pace_.Failed(/*refused=*/true);
+  }
+  pace_.Succeeded();
+  told_.Forget();
 }
 
 absl::Status NatsConnection::Attempt() {
@@ -138,6 +148,7 @@ void NatsConnection::ReconnectSoon() { events_->PostRequest(); }
 // only if none had an answer in it do those that were silent have the whole time.
 absl::Status NatsConnection::Connect() {
   last_attempt_ = std::chrono::steady_clock::now();
+  refused_ = false;
   std::vector<std::size_t> order = NextOrder();
   std::vector<std::size_t> silent;
   const bool has_others = order.size() > 1;
@@ -148,7 +159,9 @@ absl::Status NatsConnection::Connect() {
     for (const std::size_t server : order) {
       const TimePoint begin = std::chrono::steady_clock::now();
       status = ConnectTo(server, timeout);
+      if (status.ok()) refused_ = false;
       if (status.ok() || absl::IsCancelled(status)) return status;
+      refused_ = refused_ || absl::IsPermissionDenied(status);
       const bool timed_out = std::chrono::steady_clock::now() - begin >= timeout;
       if (timed_out && timeout < options_.connect_timeout) silent.push_back(server);
     }
@@ -169,16 +182,50 @@ std::vector<std::size_t> NatsConnection::NextOrder() {
 absl::Status NatsConnection::ConnectTo(std::size_t server, std::chrono::milliseconds timeout) {
   const ServerUrl& url = servers_[server];
   MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, timeout, cancellation_));
-  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, Link::Connect({.connection = options_,
-                                                                 .url = url,
-                                                                 .timeout = timeout,
-                                                                 .inbox_prefix = inbox_prefix_,
-                                                                 .on_error = &ConnectionEvents::OnError,
-                                                                 .on_error_closure = events_key_.closure()},
-                                                                loop_));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, timeout));
   MW_RETURN_IF_ERROR(Install(std::move(link), std::move(greeting)));
   last_server_ = server;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogIn(const ServerUrl& url,
+                                                            std::chrono::milliseconds timeout) {
+  if (options_.creds_file == nullptr) return LogInAs(url, timeout, options_.creds);
+  CredsFile& file = *options_.creds_file;
+  const CredsFile::Offer offer = file.Read(Clock::System().Now());
+  if (!offer.trouble.ok()) TellCause(offer.trouble);
+  absl::StatusOr<std::shared_ptr<Link>> link = absl::InternalError("no credential to log in with");
+  for (const std::shared_ptr<const Creds>& creds : offer.creds) {
+    link = LogInAs(url, timeout, creds);
+    if (link.ok()) file.Accept(creds);
+    if (!absl::IsPermissionDenied(link.status())) return link;
+    // What is tried next must not hide that what lies on disk is no good.
+    if (offer.creds.size() > 1) TellCause(link.status());
+  }
+  return link;
+}
+
+absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogInAs(const ServerUrl& url,
+                                                              std::chrono::milliseconds timeout,
+                                                              const std::shared_ptr<const Creds>& creds) {
+  absl::StatusOr<std::shared_ptr<Link>> link = Link::Connect({.connection = options_,
+                                                              .creds = creds,
+                                                              .url = url,
+                                                              .timeout = timeout,
+                                                              .inbox_prefix = inbox_prefix_,
+                                                              .on_error = &ConnectionEvents::OnError,
+                                                              .on_error_closure = events_key_.closure()},
+                                                             loop_);
+  if (link.ok()) creds_used_ = creds;
+  if (creds == nullptr || !absl::IsPermissionDenied(link.status())) return link;
+  std::string why = MessageOf(link.status());
+  if (const std::string expiry = ExpiryText(*creds, Clock::System().Now()); !expiry.empty())
+    why += "; " + expiry;
+  if (options_.creds_file != nullptr) {
+    why +=
+        fmt::format(", file {}; a good one there is taken at the next attempt", options_.creds_file->path());
+  }
+  return absl::PermissionDeniedError(why);
 }
 
 absl::Status NatsConnection::Install(std::shared_ptr<Link> link, ServerGreeting greeting) {

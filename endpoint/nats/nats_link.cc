@@ -81,9 +81,9 @@ absl::Status SetOptions(natsOptions* raw, const Link::Options& options, EventLoo
   calls += natsOptions_SetCustomInboxPrefix(raw, options.inbox_prefix.c_str());
   calls += natsOptions_SetErrorHandler(raw, options.on_error, options.on_error_closure);
   calls += loop.Adopt(raw);
-  if (wanted.creds != nullptr) {
+  if (options.creds != nullptr) {
     // Called only while connecting, so that the plain pointer is safe.
-    auto* creds = const_cast<Creds*>(wanted.creds.get());
+    auto* creds = const_cast<Creds*>(options.creds.get());
     calls += natsOptions_SetUserCredentialsCallbacks(raw, &ProvideJwt, creds, &SignNonce, creds);
   }
   if (wanted.token != nullptr) {

@@ -19,6 +19,7 @@ class Link {
  public:
   struct Options {
     const ConnectionOptions& connection;
+    std::shared_ptr<const Creds> creds = nullptr;  // to log in with; may be null
     ServerUrl url;
     std::chrono::milliseconds timeout;
     std::string inbox_prefix;

@@ -11,12 +11,12 @@
 
 #include "base/private_file.h"
 #include "base/status.h"
+#include "endpoint/nats/creds_file.h"
 #include "manager/agent/agent_program.h"
 #include "manager/cli/command_line.h"
 #include "manager/process/default_server.h"
 #include "manager/process/process_memory.h"
 #include "proto/channel_pattern.h"
-#include "proto/identity/creds.h"
 #include "proto/name.h"
 #include "proto/token.h"
 #include "provisioning/control_line.h"
@@ -66,18 +66,19 @@ std::string TokenProblem(const std::string& text) {
 
 // With a credential the agent is what that makes it, unless the command line says otherwise.
 absl::Status TakeCredential(AgentArguments& arguments, std::ostream& err) {
-  absl::StatusOr<Creds> creds = Creds::Load(arguments.creds);
-  MW_RETURN_IF_ERROR(Annotate(creds.status(), "--creds"));
+  absl::StatusOr<std::shared_ptr<CredsFile>> file = CredsFile::Open(arguments.creds);
+  MW_RETURN_IF_ERROR(Annotate(file.status(), "--creds"));
   if (const std::optional<std::string> warning = WarnIfOpenToOthers(arguments.creds)) {
     err << "warning: " << *warning << '\n';
   }
+  const std::shared_ptr<const Creds> creds = (*file)->in_hand();
   absl::StatusOr<CredentialView> credential = ViewCredential(creds->decoded());
   MW_RETURN_IF_ERROR(Annotate(credential.status(), arguments.creds));
   if (const auto warning = WarnIfTooLarge(arguments.creds, creds->jwt().size())) {
     err << "warning: " << *warning << '\n';
   }
   if (!arguments.role.has_value()) arguments.role = RoleOf(*credential);
-  arguments.endpoint.creds = std::make_shared<const Creds>(*std::move(creds));
+  arguments.endpoint.creds_file = *std::move(file);
   return absl::OkStatus();
 }
 
@@ -117,7 +118,9 @@ void AddOptions(CLI::App& agent, AgentArguments& arguments) {
       ->allow_extra_args(false)
       ->envname("MESHWARDEN_SERVER")
       ->capture_default_str();
-  agent.add_option("--creds", arguments.creds, "Creds file of the agent (default: a broker without logins)")
+  agent
+      .add_option("--creds", arguments.creds,
+                  "Creds file of the agent, read anew at each connect (default: a broker without logins)")
       ->envname("MESHWARDEN_CREDS");
   agent.add_option("--id", endpoint.card.id, "Id (default: the creds' identity, else a random one)")
       ->check(TokenProblem);

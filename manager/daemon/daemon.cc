@@ -172,14 +172,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   return daemon;
 }
 
-ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const {
+ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<CredsFile> creds) const {
   ConnectionOptions options;
   options.servers = config_.servers;
   if (options.servers.empty()) {
     options.servers.emplace_back(kDefaultServer);
   }
   options.name = fmt::format("meshwardend {} {}", config_.space, role);
-  options.creds = std::move(creds);
+  options.creds_file = std::move(creds);
   options.tls = config_.tls;
   options.connect_timeout = kConnectTimeout;
   options.on_state = [&log = log_, role](bool connected) {

@@ -55,7 +55,7 @@ class Daemon {
  private:
   Daemon(const Config& config, const Material& material, Log& log);
 
-  ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<const Creds> creds) const;
+  ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<CredsFile> creds) const;
   ConnectionOptions ResponderOptions();
   ConnectionOptions MoverOptions() const;
   ConnectionOptions ListenerOptions() const;

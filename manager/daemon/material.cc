@@ -19,23 +19,39 @@ namespace {
 
 constexpr std::chrono::hours kExpiresSoon{24};
 
+// Whether what lies in a creds file now may take the place of what the daemon began with.
+absl::Status CheckRenewed(const Creds& renewed, Profile profile, const std::string& space,
+                          const SpaceSecrets& secrets, const Clock& clock) {
+  MW_ASSIGN_OR_RETURN(const CredentialView view, ViewCredential(renewed.decoded()));
+  MW_RETURN_IF_ERROR(CheckCredential(view, profile, space, clock.Now()));
+  if (view.secrets == secrets) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "it holds other secret tokens of the space than the manager began with; start the manager again to "
+      "work "
+      "with them");
+}
+
 // Loads one thing after the other and notes what is wrong.
 class Loading {
  public:
-  Loading(const Config& config, SystemTime now) : config_(config), now_(now) {}
+  Loading(const Config& config, const Clock& clock) : config_(config), clock_(clock), now_(clock.Now()) {}
 
   // A credential that was loaded, and the secrets in its grants; null and none if something is wrong with it.
   struct Loaded {
-    std::shared_ptr<const Creds> creds;
+    std::shared_ptr<CredsFile> creds;
     SpaceSecrets secrets;
   };
   Loaded LoadCreds(const std::string& path, std::string_view key, Profile profile) {
-    absl::StatusOr<Creds> creds = Creds::Load(path);
+    const auto secrets = std::make_shared<SpaceSecrets>();
+    absl::StatusOr<std::shared_ptr<CredsFile>> creds = CredsFile::Open(
+        path, [profile, space = config_.space, secrets, &clock = clock_](const Creds& renewed) {
+          return CheckRenewed(renewed, profile, space, *secrets, clock);
+        });
     if (!creds.ok()) {
       Note(Annotate(creds.status(), key));
       return {};
     }
-    const absl::StatusOr<CredentialView> view = ViewCredential(creds->decoded());
+    const absl::StatusOr<CredentialView> view = ViewCredential((*creds)->in_hand()->decoded());
     const absl::Status fits =
         view.ok() ? CheckCredential(*view, profile, config_.space, now_) : view.status();
     if (!fits.ok()) {
@@ -44,7 +60,8 @@ class Loading {
     }
     CompareAccount(view->account, path);
     WarnAbout(*view, path);
-    return {.creds = std::make_shared<const Creds>(*std::move(creds)), .secrets = view->secrets};
+    *secrets = view->secrets;
+    return {.creds = *std::move(creds), .secrets = view->secrets};
   }
 
   std::shared_ptr<const Policy> LoadPolicyFile() {
@@ -121,6 +138,7 @@ class Loading {
   }
 
   const Config& config_;
+  const Clock& clock_;
   const SystemTime now_;
   std::string account_;     // of what was loaded first
   std::string account_of_;  // and which that was
@@ -130,7 +148,7 @@ class Loading {
 
 absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock) {
   MW_RETURN_IF_ERROR(CheckComplete(config));
-  Loading loading(config, clock.Now());
+  Loading loading(config, clock);
   Material material;
   material.responder = loading.LoadCreds(config.credentials, "credentials", Profile::kResponder).creds;
   Loading::Loaded mover = loading.LoadCreds(config.mover_credentials, "mover_credentials", Profile::kMover);

@@ -8,26 +8,27 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "endpoint/nats/creds_file.h"
 #include "manager/daemon/config.h"
 #include "policy/policy.h"
-#include "proto/identity/creds.h"
 #include "provisioning/space_secrets.h"
 
 namespace meshwarden {
 
 struct Material {
   std::shared_ptr<const Policy> policy;
-  std::shared_ptr<const Creds> responder;  // answers requests
-  std::shared_ptr<const Creds> mover;      // moves filters
-  SpaceSecrets secrets;                    // those that the mover's credential holds
-  std::shared_ptr<const Creds> watcher;    // hears what is done to durables; null: nobody does
-  std::vector<std::string> warnings;       // what works, but should not stay so
+  // Read anew at each connect; what lies there then has to pass the same checks.
+  std::shared_ptr<CredsFile> responder;  // answers requests
+  std::shared_ptr<CredsFile> mover;      // moves filters
+  SpaceSecrets secrets;                  // those that the mover's credential holds
+  std::shared_ptr<CredsFile> watcher;    // hears what is done to durables; null: nobody does
+  std::vector<std::string> warnings;     // what works, but should not stay so
 };
 
 // Loads and checks everything that can be checked without a broker: the configuration is complete, the files
 // are there, the credentials are whole, of this space, not expired, and fit for their use, the policy has no
 // error and is of this space, the issuer (if named) is of this space. InvalidArgument lists everything that
-// is wrong, one line or paragraph each.
+// is wrong, one line or paragraph each. `clock` must outlive the material.
 absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock);
 
 }  // namespace meshwarden
