@@ -12,6 +12,7 @@
 
 #include "base/secret.h"
 #include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/resolver.h"
 #include "proto/identity/creds.h"
 
 namespace meshwarden {
@@ -41,8 +42,10 @@ struct ConnectionOptions {
   std::string id = {};
   TlsOptions tls;
   // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing. Where there
-  // are several, each has 1.5 s first.
+  // are several, each has 1.5 s first. All addresses that its name has share that time.
   std::chrono::milliseconds connect_timeout{5000};
+  // How the names of servers become addresses; null: as the operating system says.
+  Resolver resolve = nullptr;
   // After a loss, the wait between two attempts to get back, and between two rebuilds. While servers refuse
   // the login it grows to 10 s.
   std::chrono::milliseconds reconnect_wait{250};

@@ -1,6 +1,11 @@
 // A connection whose server goes away, hangs, refuses, or breaks the connection off.
+#include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -9,6 +14,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/status_matchers.h"
@@ -57,6 +63,29 @@ TEST_F(ConnectionRecoveryTest, NextServerIsTried) {
   ConnectionOptions options = Options();
   options.servers = {"nats://127.0.0.1:1", broker_->url()};
   EXPECT_THAT(Connection::Open(options), IsOk());
+}
+
+// The way of a name with two addresses, one of which takes connections and says nothing.
+TEST_F(ConnectionRecoveryTest, AnAddressThatHangsHidesNoOther) {
+  StartBroker();
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(broker_->port()));
+  ASSERT_EQ(::inet_pton(AF_INET, "127.0.0.2", &address.sin_addr), 1);
+  ASSERT_EQ(::bind(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(silent, 16), 0);
+  ConnectionOptions options = Options(fmt::format("nats://two.example:{}", broker_->port()));
+  options.connect_timeout = seconds(2);
+  options.resolve = [](const std::string&) {
+    return absl::StatusOr<std::vector<std::string>>({"127.0.0.2", "127.0.0.1"});
+  };
+  Connect(std::move(options));
+  ASSERT_THAT(broker_->Restart(), IsOk());
+  ASSERT_THAT(states_.Await(3), ElementsAre(true, false, true));
+  EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
+  connection_.reset();
+  ::close(silent);
 }
 
 // Two servers that know nothing of each other.

@@ -70,6 +70,7 @@ class NatsConnection::OwnedSubscription final : public Subscription {
 NatsConnection::NatsConnection(ConnectionOptions options, std::vector<ServerUrl> servers)
     : options_(std::move(options)),
       servers_(std::move(servers)),
+      resolve_(options_.resolve == nullptr ? ResolveBySystem : options_.resolve),
       id_(IdOf(options_)),
       inbox_prefix_(InboxPrefix(id_)),
       inbox_(fmt::format("{}.{}.", inbox_prefix_, RandomToken())),

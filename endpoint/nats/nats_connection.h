@@ -23,6 +23,7 @@
 #include "endpoint/nats/nats_link.h"
 #include "endpoint/nats/pending_requests.h"
 #include "endpoint/nats/permission_violation.h"
+#include "endpoint/nats/resolver.h"
 #include "endpoint/nats/retry_pace.h"
 #include "endpoint/nats/server_probe.h"
 #include "endpoint/nats/server_url.h"
@@ -98,8 +99,10 @@ class NatsConnection final : public Connection {
   std::vector<std::size_t> NextOrder();
   absl::Status ConnectTo(std::size_t server, std::chrono::milliseconds timeout);
   // With one credential after the other, while the server refuses them.
-  absl::StatusOr<std::shared_ptr<Link>> LogIn(const ServerUrl& url, std::chrono::milliseconds timeout);
-  absl::StatusOr<std::shared_ptr<Link>> LogInAs(const ServerUrl& url, std::chrono::milliseconds timeout,
+  absl::StatusOr<std::shared_ptr<Link>> LogIn(const ServerUrl& url, const std::string& address,
+                                              std::chrono::milliseconds timeout);
+  absl::StatusOr<std::shared_ptr<Link>> LogInAs(const ServerUrl& url, const std::string& address,
+                                                std::chrono::milliseconds timeout,
                                                 const std::shared_ptr<const Creds>& creds);
   absl::Status Install(std::shared_ptr<Link> link, ServerGreeting greeting);
 
@@ -109,6 +112,7 @@ class NatsConnection final : public Connection {
   // Constant after construction.
   const ConnectionOptions options_;
   const std::vector<ServerUrl> servers_;
+  const Resolver resolve_;
   const std::string id_;
   const std::string inbox_prefix_;  // "_INBOX_<id>"
   const std::string inbox_;         // "_INBOX_<id>.<random>."; the number of a request follows

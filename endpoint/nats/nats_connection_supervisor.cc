@@ -181,22 +181,22 @@ std::vector<std::size_t> NatsConnection::NextOrder() {
 
 absl::Status NatsConnection::ConnectTo(std::size_t server, std::chrono::milliseconds timeout) {
   const ServerUrl& url = servers_[server];
-  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, timeout, cancellation_));
-  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, timeout));
+  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, timeout, cancellation_, resolve_));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, greeting.address, timeout));
   MW_RETURN_IF_ERROR(Install(std::move(link), std::move(greeting)));
   last_server_ = server;
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogIn(const ServerUrl& url,
+absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogIn(const ServerUrl& url, const std::string& address,
                                                             std::chrono::milliseconds timeout) {
-  if (options_.creds_file == nullptr) return LogInAs(url, timeout, options_.creds);
+  if (options_.creds_file == nullptr) return LogInAs(url, address, timeout, options_.creds);
   CredsFile& file = *options_.creds_file;
   const CredsFile::Offer offer = file.Read(Clock::System().Now());
   if (!offer.trouble.ok()) TellCause(offer.trouble);
   absl::StatusOr<std::shared_ptr<Link>> link = absl::InternalError("no credential to log in with");
   for (const std::shared_ptr<const Creds>& creds : offer.creds) {
-    link = LogInAs(url, timeout, creds);
+    link = LogInAs(url, address, timeout, creds);
     if (link.ok()) file.Accept(creds);
     if (!absl::IsPermissionDenied(link.status())) return link;
     // What is tried next must not hide that what lies on disk is no good.
@@ -206,11 +206,13 @@ absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogIn(const ServerUrl& url
 }
 
 absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogInAs(const ServerUrl& url,
+                                                              const std::string& address,
                                                               std::chrono::milliseconds timeout,
                                                               const std::shared_ptr<const Creds>& creds) {
   absl::StatusOr<std::shared_ptr<Link>> link = Link::Connect({.connection = options_,
                                                               .creds = creds,
                                                               .url = url,
+                                                              .address = address,
                                                               .timeout = timeout,
                                                               .inbox_prefix = inbox_prefix_,
                                                               .on_error = &ConnectionEvents::OnError,

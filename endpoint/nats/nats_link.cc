@@ -64,7 +64,10 @@ absl::Status SetTls(natsOptions* options, const TlsOptions& tls, const ServerUrl
 absl::Status SetOptions(natsOptions* raw, const Link::Options& options, EventLoop& loop) {
   const ConnectionOptions& wanted = options.connection;
   Calls calls;
-  calls += natsOptions_SetURL(raw, options.url.Text().c_str());
+  // The library would look for an address once more, and might find one that does not answer.
+  ServerUrl where = options.url;
+  if (!options.address.empty()) where.host = options.address;
+  calls += natsOptions_SetURL(raw, where.Text().c_str());
   calls += natsOptions_SetName(raw, wanted.name.c_str());
   calls += natsOptions_SetTimeout(raw, options.timeout.count());
   calls += natsOptions_SetPingInterval(raw, wanted.ping_interval.count());

@@ -21,6 +21,7 @@ class Link {
     const ConnectionOptions& connection;
     std::shared_ptr<const Creds> creds = nullptr;  // to log in with; may be null
     ServerUrl url;
+    std::string address = {};  // of the host, as a number; empty: whichever the library finds
     std::chrono::milliseconds timeout;
     std::string inbox_prefix;
     natsErrHandler on_error;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "base/json.h"
 #include "base/status.h"
@@ -48,59 +49,55 @@ struct AddressDeleter {
 
 std::string TextOfError(int error) { return std::error_code(error, std::generic_category()).message(); }
 
-absl::Status Unreachable(const ServerUrl& url, std::string_view why) {
-  return absl::UnavailableError(fmt::format("server {}: {}", url.Text(), why));
-}
+absl::Status Unreachable(std::string_view why) { return absl::UnavailableError(std::string(why)); }
 
 // Waits until `fd` is ready for `events`.
-absl::Status Await(const ServerUrl& url, int fd, short events, TimePoint deadline,
-                   const Cancellation& cancellation) {
+absl::Status Await(int fd, short events, TimePoint deadline, const Cancellation& cancellation) {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return Unreachable(url, "does not answer; it hangs, or the way to it is blocked");
+    if (left.count() <= 0) return Unreachable("does not answer; it hangs, or the way to it is blocked");
     std::array<pollfd, 2> wait{{{fd, events, 0}, {cancellation.descriptor(), POLLIN, 0}}};
     const int ready = poll(wait.data(), wait.size(), static_cast<int>(left.count()));
-    if (ready < 0 && errno != EINTR) return Unreachable(url, TextOfError(errno));
+    if (ready < 0 && errno != EINTR) return Unreachable(TextOfError(errno));
     if (ready > 0 && wait[1].revents != 0) return absl::CancelledError("the connection is being closed");
     if (ready > 0) return absl::OkStatus();
   }
 }
 
-absl::Status ConnectTo(const ServerUrl& url, const addrinfo& address, int fd, TimePoint deadline,
+absl::Status ConnectTo(const addrinfo& address, int fd, TimePoint deadline,
                        const Cancellation& cancellation) {
-  if (fd < 0) return Unreachable(url, TextOfError(errno));
+  if (fd < 0) return Unreachable(TextOfError(errno));
   if (connect(fd, address.ai_addr, address.ai_addrlen) == 0) return absl::OkStatus();
-  if (errno != EINPROGRESS) return Unreachable(url, TextOfError(errno));
-  MW_RETURN_IF_ERROR(Await(url, fd, POLLOUT, deadline, cancellation));
+  if (errno != EINPROGRESS) return Unreachable(TextOfError(errno));
+  MW_RETURN_IF_ERROR(Await(fd, POLLOUT, deadline, cancellation));
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return Unreachable(url, TextOfError(error));
+  if (error != 0) return Unreachable(TextOfError(error));
   return absl::OkStatus();
 }
 
 // The first line that the server sends, without its end.
-absl::StatusOr<std::string> ReadLine(const ServerUrl& url, int fd, TimePoint deadline,
-                                     const Cancellation& cancellation) {
+absl::StatusOr<std::string> ReadLine(int fd, TimePoint deadline, const Cancellation& cancellation) {
   std::string text;
   std::array<char, 4096> buffer;
   while (text.size() < kMaxGreetingBytes) {
-    MW_RETURN_IF_ERROR(Await(url, fd, POLLIN, deadline, cancellation));
+    MW_RETURN_IF_ERROR(Await(fd, POLLIN, deadline, cancellation));
     const ssize_t count = recv(fd, buffer.data(), buffer.size(), 0);
-    if (count == 0) return Unreachable(url, "closed the connection without a word");
+    if (count == 0) return Unreachable("closed the connection without a word");
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (count < 0) return Unreachable(url, TextOfError(errno));
+    if (count < 0) return Unreachable(TextOfError(errno));
     text.append(buffer.data(), static_cast<std::size_t>(count));
     if (const auto end = text.find('\r'); end != std::string::npos) return text.substr(0, end);
   }
-  return absl::FailedPreconditionError(fmt::format("server {}: its greeting is too long", url.Text()));
+  return absl::FailedPreconditionError("its greeting is too long");
 }
 
-absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_view line) {
+absl::StatusOr<ServerGreeting> ParseGreeting(std::string_view line) {
   constexpr std::string_view kInfo = "INFO ";
-  const absl::Status no_nats = absl::FailedPreconditionError(
-      fmt::format("server {}: what answers there is no NATS server; check host and port", url.Text()));
+  const absl::Status no_nats =
+      absl::FailedPreconditionError("what answers there is no NATS server; check host and port");
   if (!line.starts_with(kInfo)) return no_nats;
   const absl::StatusOr<Json> info = ParseJsonObject(line.substr(kInfo.size()), kGreetingLimits);
   if (!info.ok()) return no_nats;
@@ -113,7 +110,36 @@ absl::StatusOr<ServerGreeting> ParseGreeting(const ServerUrl& url, std::string_v
   // A leaf of other servers that is in no cluster calls itself one by its own name.
   const bool in_cluster = !cluster->value_or("").empty() && *cluster != *name;
   return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes)),
-                        .in_cluster = in_cluster};
+                        .in_cluster = in_cluster,
+                        .address = {}};
+}
+
+absl::StatusOr<ServerGreeting> ProbeAddress(const std::string& address, const std::string& port,
+                                            TimePoint deadline, const Cancellation& cancellation) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(address.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) return Unreachable(gai_strerror(error));
+  const std::unique_ptr<addrinfo, AddressDeleter> owner(found);
+  const Descriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  MW_RETURN_IF_ERROR(ConnectTo(*found, fd.get(), deadline, cancellation));
+  MW_ASSIGN_OR_RETURN(const std::string line, ReadLine(fd.get(), deadline, cancellation));
+  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ParseGreeting(line));
+  greeting.address = address;
+  return greeting;
+}
+
+// Why none of the addresses would do, as one error.
+absl::Status NoneOf(const ServerUrl& url, const std::vector<std::string>& addresses,
+                    const std::vector<absl::Status>& failures) {
+  if (failures.size() == 1) return Annotate(failures.front(), fmt::format("server {}", url.Text()));
+  std::string text;
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", addresses[i], MessageOf(failures[i]));
+  }
+  return absl::Status(failures.front().code(), fmt::format("server {}: {}", url.Text(), text));
 }
 
 }  // namespace
@@ -129,24 +155,26 @@ void Cancellation::Cancel() {
   [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
 }
 
+// Each address has an equal share of the time that is left when its turn comes, so that one that swallows
+// everything does not hide those behind it.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
-                                           const Cancellation& cancellation) {
+                                           const Cancellation& cancellation, const Resolver& resolve) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
-  if (error != 0) return Unreachable(url, gai_strerror(error));
-  const std::unique_ptr<addrinfo, AddressDeleter> addresses(found);
-  absl::Status status = Unreachable(url, "has no address");
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    const Descriptor fd(socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    status = ConnectTo(url, *address, fd.get(), deadline, cancellation);
-    if (!status.ok()) continue;
-    MW_ASSIGN_OR_RETURN(const std::string line, ReadLine(url, fd.get(), deadline, cancellation));
-    return ParseGreeting(url, line);
+  const absl::StatusOr<std::vector<std::string>> addresses = resolve(url.host);
+  if (!addresses.ok()) return Annotate(addresses.status(), fmt::format("server {}", url.Text()));
+  std::vector<absl::Status> failures;
+  while (failures.size() < addresses->size()) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    const auto turns = static_cast<int>(addresses->size() - failures.size());
+    const std::string& address = (*addresses)[failures.size()];
+    absl::StatusOr<ServerGreeting> greeting =
+        ProbeAddress(address, url.port, now + (deadline - now) / turns, cancellation);
+    if (greeting.ok()) return greeting;
+    if (absl::IsCancelled(greeting.status())) return Annotate(greeting.status(), url.Text());
+    failures.push_back(greeting.status());
   }
-  return status;
+  if (failures.empty()) return Unreachable(fmt::format("server {}: has no address", url.Text()));
+  return NoneOf(url, *addresses, failures);
 }
 
 }  // namespace meshwarden

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <string>
 
+#include "endpoint/nats/resolver.h"
 #include "endpoint/nats/server_url.h"
 
 namespace meshwarden {
@@ -33,11 +34,14 @@ class Cancellation {
 struct ServerGreeting {
   std::string version;  // "2.10.27"
   bool in_cluster = false;
+  std::string address;  // where it answered: a number, of those that the host's name has
 };
 
-// Unavailable: no connection, or no greeting within `timeout`; FailedPrecondition: what answers is no NATS
-// server; Cancelled.
+// Tries all addresses of the host, one after the other, within `timeout` in all. Unavailable: no connection,
+// or no greeting in time; FailedPrecondition: what answers is no NATS server; Cancelled. The error names each
+// address with what is wrong there.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
-                                           const Cancellation& cancellation);
+                                           const Cancellation& cancellation,
+                                           const Resolver& resolve = ResolveBySystem);
 
 }  // namespace meshwarden

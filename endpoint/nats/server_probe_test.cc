@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/status_matchers.h"
 
@@ -17,20 +18,27 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Listens on a free port of this machine; says `greeting` to the first who comes.
 class Listener {
  public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  // On a free port, or on that of another one.
+  explicit Listener(const std::string& host = "127.0.0.1", const std::string& port = "0")
+      : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+    EXPECT_EQ(inet_pton(AF_INET, host.c_str(), &address.sin_addr), 1);
     socklen_t size = sizeof address;
     EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
     EXPECT_EQ(listen(fd_, 1), 0);
     getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-    url_ = {.host = "127.0.0.1", .port = std::to_string(ntohs(address.sin_port)), .tls = false};
+    url_ = {.host = host, .port = std::to_string(ntohs(address.sin_port)), .tls = false};
   }
   ~Listener() {
     if (speaker_.joinable()) speaker_.join();
@@ -108,6 +116,67 @@ TEST_F(ServerProbeTest, UnknownHostIsNamed) {
   const ServerUrl url{.host = "no-such-host.invalid", .port = "4222", .tls = false};
   EXPECT_THAT(ProbeServer(url, seconds(20), cancellation_),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no-such-host.invalid")));
+}
+
+// A name that has two addresses: at 127.0.0.2 and at 127.0.0.1.
+class TwoAddressesTest : public ServerProbeTest {
+ protected:
+  absl::StatusOr<ServerGreeting> Probe(milliseconds timeout) {
+    const ServerUrl url{.host = "two.example", .port = listener_.url().port, .tls = false};
+    return ProbeServer(url, timeout, cancellation_, [](const std::string& host) {
+      EXPECT_EQ(host, "two.example");
+      return absl::StatusOr<std::vector<std::string>>({"127.0.0.2", "127.0.0.1"});
+    });
+  }
+  void Greet(Listener& listener) { listener.Greet("INFO {\"version\":\"2.10.27\"}\r\n"); }
+};
+
+TEST_F(TwoAddressesTest, OneWhereNobodyListensHidesNoOther) {
+  Greet(listener_);
+  MW_ASSERT_OK_AND_ASSIGN(const ServerGreeting greeting, Probe(seconds(20)));
+  EXPECT_EQ(greeting.address, "127.0.0.1");
+}
+
+TEST_F(TwoAddressesTest, OneThatHangsHidesNoOther) {
+  const Listener silent("127.0.0.2", listener_.url().port);
+  Greet(listener_);
+  MW_ASSERT_OK_AND_ASSIGN(const ServerGreeting greeting, Probe(seconds(2)));
+  EXPECT_EQ(greeting.address, "127.0.0.1");
+}
+
+TEST_F(TwoAddressesTest, OneThatIsNoServerHidesNoOther) {
+  Listener other("127.0.0.2", listener_.url().port);
+  other.Greet("HTTP/1.1 400 Bad Request\r\n");
+  Greet(listener_);
+  MW_ASSERT_OK_AND_ASSIGN(const ServerGreeting greeting, Probe(seconds(20)));
+  EXPECT_EQ(greeting.address, "127.0.0.1");
+}
+
+TEST_F(TwoAddressesTest, TheFirstThatAnswersIsTaken) {
+  Listener first("127.0.0.2", listener_.url().port);
+  Greet(first);
+  MW_ASSERT_OK_AND_ASSIGN(const ServerGreeting greeting, Probe(seconds(20)));
+  EXPECT_EQ(greeting.address, "127.0.0.2");
+}
+
+TEST_F(TwoAddressesTest, TheTimeIsSharedAndEachIsNamed) {
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(Probe(milliseconds(200)), StatusIs(absl::StatusCode::kUnavailable,
+                                                 AllOf(HasSubstr("two.example"), HasSubstr("127.0.0.2: "),
+                                                       HasSubstr("127.0.0.1: does not answer"))));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
+}
+
+TEST_F(TwoAddressesTest, ANameThatCannotBeResolvedIsNamed) {
+  EXPECT_THAT(ProbeServer({.host = "two.example", .port = "4222", .tls = false}, seconds(20), cancellation_,
+                          [](const std::string&) { return absl::UnavailableError("nobody knows it"); }),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       AllOf(HasSubstr("two.example"), HasSubstr("nobody knows it"))));
+}
+
+TEST(ResolveBySystemTest, LocalhostIsThisMachine) {
+  EXPECT_THAT(ResolveBySystem("localhost"), IsOkAndHolds(Contains(AnyOf("127.0.0.1", "::1"))));
+  EXPECT_THAT(ResolveBySystem("::1"), IsOkAndHolds(ElementsAre("::1")));
 }
 
 }  // namespace
