@@ -89,6 +89,7 @@ ConnectionOptions EndpointCore::MakeConnectionOptions() {
   connection.id = options_.card.id;
   connection.tls = options_.tls;
   connection.connect_timeout = options_.connect_timeout;
+  connection.cancel = connecting_;
   connection.reconnect_wait = options_.retry_wait;
   connection.ping_interval = options_.ping_interval;
   connection.on_bind = [this](Connection& used) { return OnBind(used); };
@@ -271,6 +272,7 @@ void EndpointCore::Stop() {
     if (!events_.IsCurrent() && !services_.IsCurrent()) AwaitStopEnd();
     return;
   }
+  connecting_->Cancel();
   // Nothing more is pulled, or the broker would send what is given back to this endpoint again. What waits is
   // given back before the goodbye, and nothing more is handed over.
   if (session != nullptr) session->Cancel();

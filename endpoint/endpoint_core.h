@@ -30,6 +30,7 @@
 #include "endpoint/delivery/in_hand.h"
 #include "endpoint/delivery/settled_floor.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/nats/cancellation.h"
 #include "endpoint/nats/connection.h"
 #include "endpoint/session/backfiller.h"
 #include "endpoint/session/intake.h"
@@ -156,7 +157,8 @@ class EndpointCore final : public AckSender, public std::enable_shared_from_this
   std::atomic<std::size_t> errors_waiting_{0};
   std::atomic<std::size_t> presence_waiting_{0};
   std::atomic<bool> roster_waiting_{false};
-  std::atomic<bool> cancelled_{false};  // set by Stop
+  std::atomic<bool> cancelled_{false};                                                 // set by Stop
+  const std::shared_ptr<Cancellation> connecting_ = std::make_shared<Cancellation>();  // called off by Stop
   // Of the chat, direct messages and tasks: the stream has stored something that was sent from here.
   std::array<std::atomic<bool>, 3> published_{};
 

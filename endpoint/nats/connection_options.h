@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "endpoint/nats/cancellation.h"
 #include "endpoint/nats/creds_file.h"
 #include "endpoint/nats/resolver.h"
 #include "proto/identity/creds.h"
@@ -44,6 +45,8 @@ struct ConnectionOptions {
   // Bounds each attempt to reach one of the servers, also one that accepts and then says nothing. Where there
   // are several, each has 1.5 s first. All addresses that its name has share that time.
   std::chrono::milliseconds connect_timeout{5000};
+  // Calls off what is being tried to connect, and all further attempts; may be null.
+  std::shared_ptr<const Cancellation> cancel = nullptr;
   // How the names of servers become addresses; null: as the operating system says.
   Resolver resolve = nullptr;
   // After a loss, the wait between two attempts to get back, and between two rebuilds. While servers refuse

@@ -75,6 +75,7 @@ NatsConnection::NatsConnection(ConnectionOptions options, std::vector<ServerUrl>
       inbox_prefix_(InboxPrefix(id_)),
       inbox_(fmt::format("{}.{}.", inbox_prefix_, RandomToken())),
       requests_(options_.max_requests_in_flight),
+      cancellation_(options_.cancel),
       events_(std::make_shared<ConnectionEvents>()),
       events_key_(events_),
       pace_(options_.reconnect_wait),

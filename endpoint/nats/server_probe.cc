@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -57,10 +55,12 @@ absl::Status Await(int fd, short events, TimePoint deadline, const Cancellation&
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return Unreachable("does not answer; it hangs, or the way to it is blocked");
-    std::array<pollfd, 2> wait{{{fd, events, 0}, {cancellation.descriptor(), POLLIN, 0}}};
+    const auto [cancel, outer] = cancellation.descriptors();
+    std::array<pollfd, 3> wait{{{fd, events, 0}, {cancel, POLLIN, 0}, {outer, POLLIN, 0}}};
     const int ready = poll(wait.data(), wait.size(), static_cast<int>(left.count()));
     if (ready < 0 && errno != EINTR) return Unreachable(TextOfError(errno));
-    if (ready > 0 && wait[1].revents != 0) return absl::CancelledError("the connection is being closed");
+    if (ready > 0 && (wait[1].revents | wait[2].revents) != 0)
+      return absl::CancelledError("the connection is being closed");
     if (ready > 0) return absl::OkStatus();
   }
 }
@@ -143,17 +143,6 @@ absl::Status NoneOf(const ServerUrl& url, const std::vector<std::string>& addres
 }
 
 }  // namespace
-
-Cancellation::Cancellation() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (event_ < 0) std::abort();
-}
-
-Cancellation::~Cancellation() { close(event_); }
-
-void Cancellation::Cancel() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
-}
 
 // Each address has an equal share of the time that is left when its turn comes, so that one that swallows
 // everything does not hide those behind it.

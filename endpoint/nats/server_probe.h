@@ -10,26 +10,11 @@
 #include <chrono>
 #include <string>
 
+#include "endpoint/nats/cancellation.h"
 #include "endpoint/nats/resolver.h"
 #include "endpoint/nats/server_url.h"
 
 namespace meshwarden {
-
-// Makes probes stop waiting, for good. Thread-safe.
-class Cancellation {
- public:
-  Cancellation();
-  ~Cancellation();
-  Cancellation(const Cancellation&) = delete;
-  Cancellation& operator=(const Cancellation&) = delete;
-
-  void Cancel();
-  // Becomes readable once cancelled.
-  int descriptor() const { return event_; }
-
- private:
-  const int event_;
-};
 
 struct ServerGreeting {
   std::string version;  // "2.10.27"

@@ -17,6 +17,7 @@
 #include "manager/agent/open_deliveries.h"
 #include "manager/agent/perform.h"
 #include "manager/agent/stop_switch.h"
+#include "manager/process/last_resort.h"
 #include "manager/process/signals.h"
 
 namespace meshwarden {
@@ -24,6 +25,8 @@ namespace {
 
 // How long a stop waits for a driver that does not read.
 constexpr std::chrono::milliseconds kWriteGrace{2'000};
+// What a stop may take while there is no connection.
+constexpr std::chrono::milliseconds kStopAway{900};
 
 class AgentProgram {
  public:
@@ -46,6 +49,7 @@ class AgentProgram {
     // Handlers may request a stop as long as the endpoint lives, and the switch's thread uses the endpoint.
     stop_->Finish();
     endpoint_.reset();
+    DisarmLastResort();
     return started;
   }
 
@@ -74,6 +78,8 @@ class AgentProgram {
   // On the switch's thread. Ends whatever the others may be waiting for.
   void Stop() {
     stopping_ = true;
+    // Without a connection there is nothing to finish, and what cannot be called off is not waited for.
+    if (!endpoint_->connected()) ArmLastResort(kStopAway);
     events_.Close();
     reader_.Stop();
     writer_.Finish();
