@@ -8,6 +8,7 @@
 #include "endpoint/nats/blocking.h"
 #include "endpoint/nats/nats_connection.h"
 #include "endpoint/nats/no_responders.h"
+#include "endpoint/nats/tls_files.h"
 #include "proto/token.h"
 
 namespace meshwarden {
@@ -59,6 +60,8 @@ absl::Status CheckOptions(const ConnectionOptions& options) {
   if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
     return absl::InvalidArgumentError("a TLS client certificate and its key must be given together");
   }
+  // At each connect too: they are renewed while the program runs.
+  MW_RETURN_IF_ERROR(CheckTlsFiles(options.tls));
   return absl::OkStatus();
 }
 

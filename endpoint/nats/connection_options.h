@@ -22,9 +22,12 @@ class Connection;
 
 struct TlsOptions {
   bool required = false;
-  std::string ca_file;    // empty: the system's
-  std::string cert_file;  // with key_file: the client's own certificate
-  std::string key_file;
+  // The server speaks TLS from the first byte on (`handshake_first` in its configuration); goes with
+  // `required` or a "tls://" URL.
+  bool handshake_first = false;
+  std::string ca_file;      // empty: the system's
+  std::string cert_file;    // with key_file: the client's own certificate
+  std::string key_file;     // not encrypted: there is nobody to ask for a passphrase
   std::string server_name;  // must stand in the server's certificate; empty: the host of the URL
 };
 

@@ -18,6 +18,10 @@ namespace {
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr std::chrono::milliseconds kTimeout = seconds(20);
@@ -44,6 +48,24 @@ class ConnectionTlsTest : public ::testing::Test {
     MakeCertificate(folder_, "stranger");
     const std::string config =
         fmt::format("tls {{ cert_file: \"{0}/server.crt\", key_file: \"{0}/server.key\" }}", folder_);
+    MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({.config = config}));
+  }
+  // "server.key" as "encrypted.key", with a passphrase.
+  void EncryptKey() {
+    MW_ASSERT_OK_AND_ASSIGN(
+        const Finished made,
+        RunProgram({.argv = {"/usr/bin/openssl", "pkey", "-in", folder_ + "/server.key", "-aes256",
+                             "-passout", "pass:secret", "-out", folder_ + "/encrypted.key"},
+                    .environment = {},
+                    .directory = {}},
+                   kTimeout));
+    ASSERT_EQ(made.exit_code, 0) << made.output;
+  }
+  // In the place of the one that speaks first.
+  void StartBrokerThatShakesHandsFirst() {
+    const std::string config = fmt::format(
+        "tls {{ cert_file: \"{0}/server.crt\", key_file: \"{0}/server.key\", handshake_first: true }}",
+        folder_);
     MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({.config = config}));
   }
   ConnectionOptions Options(const std::string& ca) {
@@ -83,6 +105,70 @@ TEST_F(ConnectionTlsTest, MissingAuthorityFileIsNamed) {
   ConnectionOptions options = Options("absent");
   EXPECT_THAT(Connection::Open(options),
               StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("absent.crt")));
+}
+
+TEST_F(ConnectionTlsTest, AnEncryptedKeyIsRefusedWithWords) {
+  EncryptKey();
+  ConnectionOptions options = Options("server");
+  options.tls.cert_file = folder_ + "/server.crt";
+  options.tls.key_file = folder_ + "/encrypted.key";
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("encrypted.key"), HasSubstr("it is encrypted"))));
+}
+
+TEST_F(ConnectionTlsTest, AKeyOfAnotherCertificateIsRefusedWithWords) {
+  ConnectionOptions options = Options("server");
+  options.tls.cert_file = folder_ + "/server.crt";
+  options.tls.key_file = folder_ + "/stranger.key";
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("stranger.key"), HasSubstr("is not the key of the certificate"))));
+  options.tls.key_file = folder_ + "/server.key";
+  EXPECT_THAT(Connection::Open(options), IsOk());
+}
+
+TEST_F(ConnectionTlsTest, AServerThatShakesHandsFirstIsConnectedTo) {
+  StartBrokerThatShakesHandsFirst();
+  ConnectionOptions options = Options("server");
+  options.tls.handshake_first = true;
+  options.reconnect_wait = std::chrono::milliseconds(20);
+  Collector<bool> states;
+  options.on_state = [&states](bool connected) { states.Add(connected); };
+  MW_ASSERT_OK_AND_ASSIGN(const auto connection, Connection::Open(options));
+  EXPECT_THAT(connection->server_version(), Not(IsEmpty()));
+  EXPECT_THAT(connection->Flush(kTimeout), IsOk());
+  ASSERT_THAT(broker_->Restart(), IsOk());
+  EXPECT_THAT(states.Await(3), ElementsAre(true, false, true));
+  EXPECT_THAT(connection->Flush(kTimeout), IsOk());
+}
+
+TEST_F(ConnectionTlsTest, AServerThatShakesHandsFirstMustBeTrustedToo) {
+  StartBrokerThatShakesHandsFirst();
+  ConnectionOptions options = Options("stranger");
+  options.tls.handshake_first = true;
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not trusted")));
+  options = Options("server");
+  options.tls.handshake_first = true;
+  options.tls.server_name = "elsewhere";
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not trusted")));
+}
+
+TEST_F(ConnectionTlsTest, WhoeverWaitsForTheOtherToBeginSaysSo) {
+  StartBrokerThatShakesHandsFirst();
+  ConnectionOptions waiting = Options("server");
+  waiting.connect_timeout = std::chrono::milliseconds(500);
+  EXPECT_THAT(Connection::Open(waiting),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("handshake_first")));
+}
+
+TEST_F(ConnectionTlsTest, AServerThatSpeaksFirstIsToldApart) {
+  ConnectionOptions options = Options("server");
+  options.tls.handshake_first = true;
+  EXPECT_THAT(Connection::Open(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("does the server speak TLS first?")));
 }
 
 TEST_F(ConnectionTlsTest, PlainConnectionToATlsServerIsRefused) {

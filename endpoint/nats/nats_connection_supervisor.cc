@@ -179,10 +179,18 @@ std::vector<std::size_t> NatsConnection::NextOrder() {
   return order;
 }
 
+// Where the library is to connect. It tells a TLS server what it was given here, and some servers go by the
+// name; so the name it is wherever it can only mean the address that has answered.
+std::string NatsConnection::AddressFor(const ServerUrl& url, const ServerGreeting& greeting) const {
+  const bool uses_tls = options_.tls.required || url.tls;
+  return uses_tls && greeting.only_one ? std::string() : greeting.address;
+}
+
 absl::Status NatsConnection::ConnectTo(std::size_t server, std::chrono::milliseconds timeout) {
   const ServerUrl& url = servers_[server];
-  MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ProbeServer(url, timeout, cancellation_, resolve_));
-  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, greeting.address, timeout));
+  MW_ASSIGN_OR_RETURN(ServerGreeting greeting,
+                      ProbeServer(url, timeout, cancellation_, resolve_, options_.tls));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, AddressFor(url, greeting), timeout));
   MW_RETURN_IF_ERROR(Install(std::move(link), std::move(greeting)));
   last_server_ = server;
   return absl::OkStatus();

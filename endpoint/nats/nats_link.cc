@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "endpoint/nats/tls_files.h"
 
 namespace meshwarden {
 namespace {
@@ -46,7 +47,9 @@ class Calls {
 
 absl::Status SetTls(natsOptions* options, const TlsOptions& tls, const ServerUrl& url) {
   if (!tls.required && !url.tls) return absl::OkStatus();
+  MW_RETURN_IF_ERROR(CheckTlsFiles(tls));
   Calls calls;
+  if (tls.handshake_first) calls += natsOptions_TLSHandshakeFirst(options);
   calls += natsOptions_SetSecure(options, true);
   calls += natsOptions_SetExpectedHostname(
       options, tls.server_name.empty() ? url.host.c_str() : tls.server_name.c_str());

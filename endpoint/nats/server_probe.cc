@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text/utf8.h"
+#include "endpoint/nats/tls_stream.h"
 
 namespace meshwarden {
 namespace {
@@ -78,20 +81,44 @@ absl::Status ConnectTo(const addrinfo& address, int fd, TimePoint deadline,
   return absl::OkStatus();
 }
 
+// Reads what has come, into `buffer`; 0 at the end.
+using ReadSome = std::function<absl::StatusOr<std::size_t>(std::span<char> buffer)>;
+
+absl::StatusOr<std::size_t> ReadSocket(int fd, std::span<char> buffer, const TlsStream::AwaitSocket& await) {
+  while (true) {
+    MW_RETURN_IF_ERROR(await(POLLIN));
+    const ssize_t count = recv(fd, buffer.data(), buffer.size(), 0);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EAGAIN && errno != EINTR) return Unreachable(TextOfError(errno));
+  }
+}
+
 // The first line that the server sends, without its end.
-absl::StatusOr<std::string> ReadLine(int fd, TimePoint deadline, const Cancellation& cancellation) {
+absl::StatusOr<std::string> ReadLine(const ReadSome& read) {
   std::string text;
   std::array<char, 4096> buffer;
   while (text.size() < kMaxGreetingBytes) {
-    MW_RETURN_IF_ERROR(Await(fd, POLLIN, deadline, cancellation));
-    const ssize_t count = recv(fd, buffer.data(), buffer.size(), 0);
+    MW_ASSIGN_OR_RETURN(const std::size_t count, read(buffer));
     if (count == 0) return Unreachable("closed the connection without a word");
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (count < 0) return Unreachable(TextOfError(errno));
-    text.append(buffer.data(), static_cast<std::size_t>(count));
+    text.append(buffer.data(), count);
     if (const auto end = text.find('\r'); end != std::string::npos) return text.substr(0, end);
   }
   return absl::FailedPreconditionError("its greeting is too long");
+}
+
+absl::StatusOr<std::string> ReadGreeting(const ServerUrl& url, int fd, const TlsOptions& tls,
+                                         const TlsStream::AwaitSocket& await) {
+  const bool uses_tls = tls.required || url.tls;
+  if (!uses_tls || !tls.handshake_first) {
+    absl::StatusOr<std::string> line =
+        ReadLine([&](std::span<char> buffer) { return ReadSocket(fd, buffer, await); });
+    if (!uses_tls || !absl::IsUnavailable(line.status())) return line;
+    return Unreachable(MessageOf(line.status()) +
+                       "; or it wants TLS from the first byte on (handshake_first)");
+  }
+  const std::string& host = tls.server_name.empty() ? url.host : tls.server_name;
+  MW_ASSIGN_OR_RETURN(const std::unique_ptr<TlsStream> stream, TlsStream::Open(fd, tls, host, await));
+  return ReadLine([&](std::span<char> buffer) { return stream->Read(buffer, await); });
 }
 
 absl::StatusOr<ServerGreeting> ParseGreeting(std::string_view line) {
@@ -111,21 +138,24 @@ absl::StatusOr<ServerGreeting> ParseGreeting(std::string_view line) {
   const bool in_cluster = !cluster->value_or("").empty() && *cluster != *name;
   return ServerGreeting{.version = std::string(FirstBytes(*version, kMaxVersionBytes)),
                         .in_cluster = in_cluster,
-                        .address = {}};
+                        .address = {},
+                        .only_one = false};
 }
 
-absl::StatusOr<ServerGreeting> ProbeAddress(const std::string& address, const std::string& port,
-                                            TimePoint deadline, const Cancellation& cancellation) {
+absl::StatusOr<ServerGreeting> ProbeAddress(const ServerUrl& url, const std::string& address,
+                                            const TlsOptions& tls, TimePoint deadline,
+                                            const Cancellation& cancellation) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(address.c_str(), port.c_str(), &hints, &found);
+  const int error = getaddrinfo(address.c_str(), url.port.c_str(), &hints, &found);
   if (error != 0) return Unreachable(gai_strerror(error));
   const std::unique_ptr<addrinfo, AddressDeleter> owner(found);
   const Descriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   MW_RETURN_IF_ERROR(ConnectTo(*found, fd.get(), deadline, cancellation));
-  MW_ASSIGN_OR_RETURN(const std::string line, ReadLine(fd.get(), deadline, cancellation));
+  const auto await = [&](short events) { return Await(fd.get(), events, deadline, cancellation); };
+  MW_ASSIGN_OR_RETURN(const std::string line, ReadGreeting(url, fd.get(), tls, await));
   MW_ASSIGN_OR_RETURN(ServerGreeting greeting, ParseGreeting(line));
   greeting.address = address;
   return greeting;
@@ -147,7 +177,8 @@ absl::Status NoneOf(const ServerUrl& url, const std::vector<std::string>& addres
 // Each address has an equal share of the time that is left when its turn comes, so that one that swallows
 // everything does not hide those behind it.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
-                                           const Cancellation& cancellation, const Resolver& resolve) {
+                                           const Cancellation& cancellation, const Resolver& resolve,
+                                           const TlsOptions& tls) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
   const absl::StatusOr<std::vector<std::string>> addresses = resolve(url.host);
   if (!addresses.ok()) return Annotate(addresses.status(), fmt::format("server {}", url.Text()));
@@ -157,8 +188,11 @@ absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::mi
     const auto turns = static_cast<int>(addresses->size() - failures.size());
     const std::string& address = (*addresses)[failures.size()];
     absl::StatusOr<ServerGreeting> greeting =
-        ProbeAddress(address, url.port, now + (deadline - now) / turns, cancellation);
-    if (greeting.ok()) return greeting;
+        ProbeAddress(url, address, tls, now + (deadline - now) / turns, cancellation);
+    if (greeting.ok()) {
+      greeting->only_one = addresses->size() == 1;
+      return greeting;
+    }
     if (absl::IsCancelled(greeting.status())) return Annotate(greeting.status(), url.Text());
     failures.push_back(greeting.status());
   }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "endpoint/nats/cancellation.h"
+#include "endpoint/nats/connection_options.h"
 #include "endpoint/nats/resolver.h"
 #include "endpoint/nats/server_url.h"
 
@@ -19,14 +20,16 @@ namespace meshwarden {
 struct ServerGreeting {
   std::string version;  // "2.10.27"
   bool in_cluster = false;
-  std::string address;  // where it answered: a number, of those that the host's name has
+  std::string address;    // where it answered: a number, of those that the host's name has
+  bool only_one = false;  // the name has no other
 };
 
 // Tries all addresses of the host, one after the other, within `timeout` in all. Unavailable: no connection,
 // or no greeting in time; FailedPrecondition: what answers is no NATS server; Cancelled. The error names each
-// address with what is wrong there.
+// address with what is wrong there. Where `tls` says that a server shakes hands first, so does this.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
                                            const Cancellation& cancellation,
-                                           const Resolver& resolve = ResolveBySystem);
+                                           const Resolver& resolve = ResolveBySystem,
+                                           const TlsOptions& tls = {});
 
 }  // namespace meshwarden

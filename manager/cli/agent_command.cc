@@ -101,6 +101,10 @@ void AddTlsOptions(CLI::App& agent, TlsOptions& tls) {
   CLI::Option* key = agent.add_option("--tls-key", tls.key_file, "Its key");
   cert->needs(key, ca);
   key->needs(cert, ca);
+  agent
+      .add_flag("--tls-first", tls.handshake_first,
+                "Connect with TLS; the server speaks it from the first byte on (handshake_first)")
+      ->each([&tls](const std::string&) { tls.required = true; });
 }
 
 void AddOptions(CLI::App& agent, AgentArguments& arguments) {

@@ -77,6 +77,8 @@ void AddBrokerOptions(CLI::App& command, BrokerOptions& options) {
   CLI::Option* key = command.add_option("--tls-key", options.tls.key_file, "Its key");
   cert->needs(key, ca);
   key->needs(cert, ca);
+  command.add_flag("--tls-first", options.tls.handshake_first,
+                   "Connect with TLS; the server speaks it from the first byte on (handshake_first)");
 }
 
 absl::StatusOr<BrokerSession> BrokerSession::Open(const BrokerOptions& options, std::string_view purpose,
@@ -93,7 +95,7 @@ absl::StatusOr<BrokerSession> BrokerSession::Open(const BrokerOptions& options, 
   connect.name = fmt::format("meshwarden {}", purpose);
   connect.creds = std::make_shared<const Creds>(*std::move(creds));
   connect.tls = options.tls;
-  connect.tls.required = !options.tls.ca_file.empty();
+  connect.tls.required = !options.tls.ca_file.empty() || options.tls.handshake_first;
   MW_ASSIGN_OR_RETURN(const std::chrono::milliseconds wait, ParseDuration(options.wait));
   absl::StatusOr<std::unique_ptr<Connection>> connection = OpenWithin(wait, connect);
   if (!connection.ok()) {

@@ -168,6 +168,12 @@ class ConfigReader {
     return number;
   }
 
+  bool YesOrNo(const YamlNode& node) {
+    const std::string_view text = node.kind() == YamlKind::kScalar ? node.text() : std::string_view();
+    if (text != "true" && text != "false") Report(node, "this must be true or false");
+    return text == "true";
+  }
+
   void ReadLog(const YamlNode& node, LogOptions& log) {
     ReadMapping(node, "log",
                 {{"level", [&](auto value) { Assign(value, LogLevelByName(Text(value)), log.level); }},
@@ -188,7 +194,8 @@ class ConfigReader {
                 {{"ca", [&](auto value) { tls.ca_file = Path(value); }},
                  {"cert", [&](auto value) { tls.cert_file = Path(value); }},
                  {"key", [&](auto value) { tls.key_file = Path(value); }},
-                 {"server_name", [&](auto value) { tls.server_name = Text(value); }}});
+                 {"server_name", [&](auto value) { tls.server_name = Text(value); }},
+                 {"handshake_first", [&](auto value) { tls.handshake_first = YesOrNo(value); }}});
   }
 
   void ReportIfError(const YamlNode& node, const absl::Status& status) {

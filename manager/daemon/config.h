@@ -9,7 +9,7 @@
 //   policy: policy.yaml
 //   log: {level: info, format: text}
 //   limits: {in_flight: 256, per_agent_waiting: 16, waiting: 1024}
-//   tls: {ca: ca.pem, cert: client.pem, key: client.key, server_name: nats.example}
+//   tls: {ca: ca.pem, cert: client.pem, key: client.key, server_name: nats.example, handshake_first: true}
 //
 // Relative paths are relative to the file's directory.
 #pragma once

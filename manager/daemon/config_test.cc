@@ -54,13 +54,21 @@ tls: {ca: ca.pem, cert: c.pem, key: c.key, server_name: nats.example}
 TEST(Config, SectionsAreRead) {
   MW_ASSERT_OK_AND_ASSIGN(const Config config, Parse("log: {level: debug, format: json}\n"
                                                      "limits: {in_flight: 8, per_agent_waiting: 4}\n"
-                                                     "tls: {ca: ca.pem, server_name: nats.example}\n"));
+                                                     "tls: {ca: ca.pem, server_name: nats.example, "
+                                                     "handshake_first: true}\n"));
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
   EXPECT_EQ(config.log.format, LogFormat::kJson);
   EXPECT_EQ(config.limits.running, 8U);
   EXPECT_EQ(config.limits.waiting_per_agent, 4U);
   EXPECT_TRUE(config.tls.required);
   EXPECT_EQ(config.tls.ca_file, "/etc/meshwarden/ca.pem");
+  EXPECT_TRUE(config.tls.handshake_first);
+}
+
+TEST(Config, HandshakeFirstIsTrueOrFalse) {
+  EXPECT_FALSE(Parse("tls: {ca: ca.pem, handshake_first: false}\n")->tls.handshake_first);
+  EXPECT_THAT(Parse("tls: {ca: ca.pem, handshake_first: auto}\n"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("true or false")));
 }
 
 TEST(Config, WhatIsLeftOutHasItsDefault) {

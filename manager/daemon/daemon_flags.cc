@@ -43,6 +43,7 @@ struct Flags {
   std::optional<std::string> tls_cert;
   std::optional<std::string> tls_key;
   std::optional<std::string> tls_server_name;
+  bool tls_first = false;
 };
 
 void Declare(CLI::App& app, Flags& flags) {
@@ -71,6 +72,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this client");
   app.add_option("--tls-key", flags.tls_key, "Its key");
   app.add_option("--tls-server-name", flags.tls_server_name, "Name that the server's certificate must hold");
+  app.add_flag("--tls-first", flags.tls_first,
+               "The server speaks TLS from the first byte on (handshake_first)");
 }
 
 template <typename T>
@@ -91,7 +94,9 @@ absl::Status OverrideLog(const Flags& flags, LogOptions& log) {
 }
 
 void OverrideTls(Flags& flags, TlsOptions& tls) {
-  tls.required = tls.required || flags.tls_ca || flags.tls_cert || flags.tls_key || flags.tls_server_name;
+  tls.required = tls.required || flags.tls_ca || flags.tls_cert || flags.tls_key || flags.tls_server_name ||
+                 flags.tls_first;
+  tls.handshake_first = tls.handshake_first || flags.tls_first;
   Override(flags.tls_ca, tls.ca_file);
   Override(flags.tls_cert, tls.cert_file);
   Override(flags.tls_key, tls.key_file);

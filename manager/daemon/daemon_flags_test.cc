@@ -47,13 +47,14 @@ class DaemonFlagsTest : public ::testing::Test {
 TEST_F(DaemonFlagsTest, FlagsAloneAreEnough) {
   std::vector<std::string> args = complete_;
   args.insert(args.end(), {"--server", "nats://a:1", "--server", "nats://b:2,nats://c:3", "--log-format",
-                           "json", "--in-flight", "7", "--tls-ca", "ca.pem"});
+                           "json", "--in-flight", "7", "--tls-ca", "ca.pem", "--tls-first"});
   const Config config = Read(args);
   EXPECT_EQ(config.space, "main");
   EXPECT_THAT(config.servers, ElementsAre("nats://a:1", "nats://b:2", "nats://c:3"));
   EXPECT_EQ(config.log.format, LogFormat::kJson);
   EXPECT_EQ(config.limits.running, 7U);
   EXPECT_TRUE(config.tls.required);
+  EXPECT_TRUE(config.tls.handshake_first);
 }
 
 TEST_F(DaemonFlagsTest, FlagsWinOverTheFile) {

@@ -9,6 +9,7 @@
 
 #include "base/private_file.h"
 #include "base/status.h"
+#include "endpoint/nats/tls_files.h"
 #include "policy/loader.h"
 #include "provisioning/credential.h"
 #include "provisioning/mint.h"
@@ -96,6 +97,10 @@ class Loading {
     WarnIfOpen(config_.issuer);
   }
 
+  void CheckTls() {
+    if (const absl::Status usable = CheckTlsFiles(config_.tls); !usable.ok()) Note(Annotate(usable, "tls"));
+  }
+
   void CheckThatTheyDiffer(const Material& material) {
     if (material.responder != nullptr && material.mover != nullptr &&
         material.responder->id() == material.mover->id()) {
@@ -160,6 +165,7 @@ absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock) 
   }
   material.policy = loading.LoadPolicyFile();
   loading.CheckIssuer();
+  loading.CheckTls();
   loading.CheckThatTheyDiffer(material);
   if (!loading.problems.empty()) {
     return absl::InvalidArgumentError(fmt::format("{}", fmt::join(loading.problems, "\n")));

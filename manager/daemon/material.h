@@ -27,8 +27,9 @@ struct Material {
 
 // Loads and checks everything that can be checked without a broker: the configuration is complete, the files
 // are there, the credentials are whole, of this space, not expired, and fit for their use, the policy has no
-// error and is of this space, the issuer (if named) is of this space. InvalidArgument lists everything that
-// is wrong, one line or paragraph each. `clock` must outlive the material.
+// error and is of this space, the issuer (if named) is of this space, the files of TLS can be used.
+// InvalidArgument lists everything that is wrong, one line or paragraph each. `clock` must outlive the
+// material.
 absl::StatusOr<Material> LoadMaterial(const Config& config, const Clock& clock);
 
 }  // namespace meshwarden

@@ -98,6 +98,16 @@ TEST_F(MaterialTest, MaterialOfTwoAccountsIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("other/issuer.json is of account A")));
 }
 
+TEST_F(MaterialTest, TheFilesOfTlsAreRead) {
+  config_.tls.required = true;
+  config_.tls.ca_file = directory_ + "/absent.pem";
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument,
+                               AllOf(HasSubstr("tls: "), HasSubstr("absent.pem"))));
+  std::ofstream(config_.tls.ca_file) << "no certificate";
+  EXPECT_THAT(Load(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("there is no certificate in it")));
+}
+
 TEST_F(MaterialTest, AnIncompleteConfigurationIsNamedFirst) {
   config_.credentials.clear();
   EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lacks credentials")));
