@@ -1,7 +1,8 @@
 // The daemon. Everything but the order of things lies in libraries.
+#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,17 +11,24 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/status.h"
+#include "endpoint/nats/cancellation.h"
 #include "manager/daemon/daemon.h"
 #include "manager/daemon/daemon_flags.h"
 #include "manager/daemon/material.h"
+#include "manager/daemon/waiting.h"
+#include "manager/process/last_resort.h"
 #include "manager/process/log.h"
 #include "manager/process/process_memory.h"
 #include "manager/process/signals.h"
+#include "manager/process/told_to_stop.h"
 
 namespace meshwarden {
 namespace {
 
 constexpr std::chrono::milliseconds kStopWithin{5'000};
+constexpr std::chrono::milliseconds kStopWithinAtStart{900};
+
+constexpr char kHangup[] = "SIGHUP: the policy is read at the start only; restart to apply a change";
 
 int Check(const Config& config) {
   const absl::StatusOr<Material> material = LoadMaterial(config, Clock::System());
@@ -36,11 +44,17 @@ int Check(const Config& config) {
   return 0;
 }
 
-// Returns when a signal says so.
-void ServeUntilTold(const SteeringSignals& signals, Log& log) {
-  while (signals.Wait() == SIGHUP) {
-    log.Write(LogLevel::kWarn, "SIGHUP: the policy is read at the start only; restart to apply a change");
-  }
+// Starts the daemon as often as it takes. Null: it was told to stop before it was ready.
+absl::StatusOr<std::unique_ptr<Daemon>> StartDaemon(const Config& config, const Material& material, Log& log,
+                                                    Waiting& waiting) {
+  std::unique_ptr<Daemon> daemon;
+  const absl::Status status = waiting.Until([&]() -> absl::Status {
+    MW_ASSIGN_OR_RETURN(daemon, Daemon::Start(config, material, log, waiting));
+    return absl::OkStatus();
+  });
+  if (absl::IsCancelled(status)) return nullptr;
+  MW_RETURN_IF_ERROR(status);
+  return daemon;
 }
 
 int Serve(const Config& config) {
@@ -65,12 +79,28 @@ int Serve(const Config& config) {
   for (const std::string& warning : material->warnings) {
     log.Write(LogLevel::kWarn, warning);
   }
-  const absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(config, *material, log);
+  const auto cancel = std::make_shared<Cancellation>();
+  std::atomic<bool> ready{false};
+  const ToldToStop told(signals, {.on_told =
+                                      [&] {
+                                        log.Write(LogLevel::kInfo, "stopping");
+                                        // Nothing is in hand yet that would have to be finished.
+                                        if (!ready) ArmLastResort(kStopWithinAtStart);
+                                        cancel->Cancel();
+                                      },
+                                  .on_hangup = [&log] { log.Write(LogLevel::kWarn, kHangup); }});
+  Waiting waiting(log, told, cancel);
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = StartDaemon(config, *material, log, waiting);
   if (!daemon.ok()) {
     return fail("not started", daemon.status());
   }
-  ServeUntilTold(signals, log);
-  log.Write(LogLevel::kInfo, "stopping");
+  if (*daemon == nullptr) {
+    log.Write(LogLevel::kInfo, "stopped before it was ready");
+    return 0;
+  }
+  ready = true;
+  told.Await();
+  DisarmLastResort();
   const bool finished = (*daemon)->Stop(kStopWithin);
   log.Write(LogLevel::kInfo, finished ? "stopped" : "stopped; some requests had to be cut short");
   return 0;

@@ -8,10 +8,12 @@
 #include <memory>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "endpoint/space/api_guard.h"
 #include "endpoint/space/control.h"
 #include "manager/audit/filter_audit.h"
+#include "manager/daemon/space_check.h"
 #include "manager/process/default_server.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
@@ -85,6 +87,20 @@ absl::Status CannotConnect(const absl::Status& status, const std::string& creden
                                           : "is nats-server running, and does `servers` name it?"));
 }
 
+// As soon as it can be had.
+absl::StatusOr<std::unique_ptr<Connection>> OpenWhenPossible(Waiting& waiting,
+                                                             const ConnectionOptions& options,
+                                                             const std::string& credentials) {
+  std::unique_ptr<Connection> opened;
+  MW_RETURN_IF_ERROR(waiting.Until([&] {
+    absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(options);
+    if (!connection.ok()) return CannotConnect(connection.status(), credentials);
+    opened = *std::move(connection);
+    return absl::OkStatus();
+  }));
+  return opened;
+}
+
 // Reads records for a directory. What cannot have a record has none, which is an answer; a connection that is
 // away has no answer.
 class RecordReader {
@@ -136,13 +152,16 @@ void TellOfLayout(RecordLayout layout, Log& log) {
 
 }  // namespace
 
-Daemon::Daemon(const Config& config, const Material& material, Log& log)
+Daemon::Daemon(const Config& config, const Material& material, Log& log,
+               std::shared_ptr<const Cancellation> cancel)
     : config_(config),
       material_(material),
       log_(log),
+      cancel_(std::move(cancel)),
       deadlines_(std::make_unique<DeadlineWatch>(kAnswerWithin)),
       keeper_(std::make_unique<QueueKeeper>(config.space, log, QueueKeeper::Options{})),
       watcher_(std::make_unique<Watcher>(config.space, log, WatchOptions{})),
+      readiness_(std::make_unique<Readiness>(Readiness::Options{})),
       open_(config.limits.waiting_per_agent + 1),
       refusals_(log),
       queue_(config.limits) {}
@@ -150,19 +169,21 @@ Daemon::Daemon(const Config& config, const Material& material, Log& log)
 Daemon::~Daemon() { Stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const Material& material,
-                                                      Log& log) {
-  std::unique_ptr<Daemon> daemon(new Daemon(config, material, log));
-  MW_RETURN_IF_ERROR(daemon->Connect());
+                                                      Log& log, Waiting& waiting) {
+  std::unique_ptr<Daemon> daemon(new Daemon(config, material, log, waiting.cancel()));
+  MW_RETURN_IF_ERROR(daemon->Connect(waiting));
   MW_RETURN_IF_ERROR(daemon->CheckServer());
+  MW_RETURN_IF_ERROR(daemon->AwaitSpace(waiting));
   daemon->CheckGuard();
   MW_RETURN_IF_ERROR(daemon->CheckRecords());
   MW_RETURN_IF_ERROR(daemon->CutFiltersBack());
   daemon->Prepare();
   MW_RETURN_IF_ERROR(daemon->Serve());
-  MW_RETURN_IF_ERROR(daemon->Watch());
+  MW_RETURN_IF_ERROR(daemon->Watch(waiting));
   daemon->keeper_->Start(*daemon->apis_.back());
   daemon->patrol_ = std::make_unique<FilterPatrol>(std::vector(kCutAgainAfter.begin(), kCutAgainAfter.end()),
                                                    [&started = *daemon] { started.CutFiltersBackAgain(); });
+  daemon->WatchReadiness();
   log.Write(LogLevel::kInfo, "ready",
             {{"space", config.space},
              {"server", daemon->responder_->server_version()},
@@ -182,9 +203,12 @@ ConnectionOptions Daemon::OptionsFor(const std::string& role, std::shared_ptr<Cr
   options.creds_file = std::move(creds);
   options.tls = config_.tls;
   options.connect_timeout = kConnectTimeout;
-  options.on_state = [&log = log_, role](bool connected) {
+  options.cancel = cancel_;
+  options.on_state = [&log = log_, &readiness = *readiness_, role](bool connected) {
     log.Write(connected ? LogLevel::kInfo : LogLevel::kWarn, connected ? "connected" : "connection lost",
               {{"connection", role}});
+    // Also when it is lost: what is not back soon is told.
+    readiness.LookSoon();
   };
   options.on_error = [&log = log_, role](const absl::Status& status) {
     const std::string message = MessageOf(status);
@@ -223,18 +247,12 @@ ConnectionOptions Daemon::ListenerOptions() const {
   return options;
 }
 
-absl::Status Daemon::Connect() {
-  absl::StatusOr<std::unique_ptr<Connection>> responder = Connection::Open(ResponderOptions());
-  if (!responder.ok()) {
-    return CannotConnect(responder.status(), config_.credentials);
-  }
-  responder_ = *std::move(responder);
+absl::Status Daemon::Connect(Waiting& waiting) {
+  MW_ASSIGN_OR_RETURN(responder_, OpenWhenPossible(waiting, ResponderOptions(), config_.credentials));
   for (int i = 0; i < kMovers; ++i) {
-    absl::StatusOr<std::unique_ptr<Connection>> mover = Connection::Open(MoverOptions());
-    if (!mover.ok()) {
-      return CannotConnect(mover.status(), config_.mover_credentials);
-    }
-    movers_.push_back(*std::move(mover));
+    MW_ASSIGN_OR_RETURN(std::unique_ptr<Connection> mover,
+                        OpenWhenPossible(waiting, MoverOptions(), config_.mover_credentials));
+    movers_.push_back(std::move(mover));
     apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout, material_.secrets.api));
   }
   records_ = std::make_unique<RecordKeeper>(*apis_.front(), config_.space, material_.secrets);
@@ -244,12 +262,46 @@ absl::Status Daemon::Connect() {
 absl::Status Daemon::CheckServer() {
   const ServerVersionCheck check = CheckServerVersion(movers_.front()->server_version());
   if (check.verdict == ServerVersionVerdict::kTooOld) {
-    return absl::FailedPreconditionError(check.message);
+    return absl::UnimplementedError(check.message);
   }
   if (check.verdict == ServerVersionVerdict::kOutdated) {
     log_.Write(LogLevel::kWarn, check.message);
   }
   return absl::OkStatus();
+}
+
+absl::Status Daemon::AwaitSpace(Waiting& waiting) {
+  return waiting.Until([this]() -> absl::Status {
+    MW_ASSIGN_OR_RETURN(const SpaceState state, CheckSpace(*apis_.front(), config_.space, material_.secrets));
+    if (const std::string problem = ProblemOf(state); !problem.empty())
+      return absl::FailedPreconditionError(problem);
+    chat_made_ = state.chat_made;
+    return absl::OkStatus();
+  });
+}
+
+void Daemon::WatchReadiness() {
+  std::vector<std::shared_ptr<CredsFile>> creds = {material_.responder, material_.mover};
+  if (material_.watcher != nullptr) creds.push_back(material_.watcher);
+  readiness_->Start({.api = *apis_.front(),
+                     .log = log_,
+                     .clock = Clock::System(),
+                     .space = config_.space,
+                     .secrets = material_.secrets,
+                     .chat_made = chat_made_,
+                     .creds = std::move(creds),
+                     .in_cluster = [this] { return movers_.front()->in_cluster(); },
+                     .away = [this] { return Away(); },
+                     .cut_back = [this] { return CutFiltersBack(); }});
+}
+
+std::string Daemon::Away() const {
+  if (!responder_->connected()) return "responder";
+  for (const auto& mover : movers_) {
+    if (!mover->connected()) return "mover";
+  }
+  if (listener_ != nullptr && !listener_->connected()) return "watcher";
+  return "";
 }
 
 void Daemon::CheckGuard() {
@@ -389,22 +441,14 @@ absl::Status Daemon::Serve() {
   return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
 }
 
-absl::Status Daemon::Watch() {
+absl::Status Daemon::Watch(Waiting& waiting) {
   if (material_.watcher == nullptr) {
     log_.Write(LogLevel::kWarn, kNobodyWatches);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::unique_ptr<Connection>> listener = Connection::Open(ListenerOptions());
-  if (!listener.ok()) {
-    return CannotConnect(listener.status(), config_.watcher_credentials);
-  }
-  listener_ = *std::move(listener);
-  absl::StatusOr<std::unique_ptr<Connection>> repairer =
-      Connection::Open(OptionsFor("repairer", material_.mover));
-  if (!repairer.ok()) {
-    return CannotConnect(repairer.status(), config_.mover_credentials);
-  }
-  repairer_ = *std::move(repairer);
+  MW_ASSIGN_OR_RETURN(listener_, OpenWhenPossible(waiting, ListenerOptions(), config_.watcher_credentials));
+  MW_ASSIGN_OR_RETURN(repairer_, OpenWhenPossible(waiting, OptionsFor("repairer", material_.mover),
+                                                  config_.mover_credentials));
   repair_api_ = std::make_unique<JetStreamApi>(*repairer_, kApiTimeout, material_.secrets.api);
   const bool may_repair = !material_.secrets.api.empty();
   if (!may_repair) {
@@ -430,6 +474,7 @@ bool Daemon::Stop(std::chrono::milliseconds timeout) {
   queue_.Close();
   const bool finished = queue_.WaitUntilIdle(timeout);
   if (managers_ != nullptr) managers_->Leave();
+  readiness_->Stop();
   // While their connections live, so that no durable stays deleted.
   keeper_->Stop();
   watcher_->Stop();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
+#include "endpoint/nats/cancellation.h"
 #include "endpoint/nats/connection.h"
 #include "endpoint/space/kept_answers.h"
 #include "endpoint/space/open_requests.h"
@@ -19,6 +20,8 @@
 #include "manager/daemon/config.h"
 #include "manager/daemon/managers.h"
 #include "manager/daemon/material.h"
+#include "manager/daemon/readiness.h"
+#include "manager/daemon/waiting.h"
 #include "manager/process/log.h"
 #include "manager/service/agent_directory.h"
 #include "manager/service/agent_queue.h"
@@ -38,10 +41,11 @@ namespace meshwarden {
 // something. A further one, where there is a credential for it, only listens to what is done to durables.
 class Daemon {
  public:
-  // Connects, checks what it finds, and answers requests from then on. Unavailable, PermissionDenied or
-  // FailedPrecondition say why it cannot and what to do. `log` must outlive the daemon.
+  // Connects, waits for the space to be as it should be, and answers requests from then on. InvalidArgument
+  // or Unimplemented say what no waiting cures and what to do; Cancelled: it was told to stop meanwhile;
+  // after any other error it may be started again. `log` must outlive the daemon, `waiting` the call only.
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config, const Material& material,
-                                                       Log& log);
+                                                       Log& log, Waiting& waiting);
 
   // Stops as Stop(0) if that has not been done.
   ~Daemon();
@@ -53,14 +57,20 @@ class Daemon {
   bool Stop(std::chrono::milliseconds timeout);
 
  private:
-  Daemon(const Config& config, const Material& material, Log& log);
+  Daemon(const Config& config, const Material& material, Log& log,
+         std::shared_ptr<const Cancellation> cancel);
 
   ConnectionOptions OptionsFor(const std::string& role, std::shared_ptr<CredsFile> creds) const;
   ConnectionOptions ResponderOptions();
   ConnectionOptions MoverOptions() const;
   ConnectionOptions ListenerOptions() const;
-  absl::Status Connect();
+  absl::Status Connect(Waiting& waiting);
   absl::Status CheckServer();
+  // Waits until the streams and buckets are there, and the credentials have some time left.
+  absl::Status AwaitSpace(Waiting& waiting);
+  void WatchReadiness();
+  // The name of a connection that is away, or nothing.
+  std::string Away() const;
   // Says so where this server lets agents do more than their policy says; that is no reason to refuse
   // service.
   void CheckGuard();
@@ -77,17 +87,20 @@ class Daemon {
   // Takes its place among the managers of the space, and answers requests from then on.
   absl::Status Serve();
   // Nothing to do without a credential for it, but to say so.
-  absl::Status Watch();
+  absl::Status Watch(Waiting& waiting);
 
   // Constant after construction.
   const Config config_;
   const Material material_;
   Log& log_;
+  const std::shared_ptr<const Cancellation> cancel_;  // of attempts to connect
 
   // What has threads comes first, since the rest lives on them; Stop() ends it before anything is destroyed.
   std::unique_ptr<DeadlineWatch> deadlines_;
   std::unique_ptr<QueueKeeper> keeper_;
   std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<Readiness> readiness_;
+  std::string chat_made_;  // SpaceState::chat_made at the start
   // What the door of the control services needs, for as long as requests may come and answers go.
   KeptAnswers answers_{KeptAnswers::Options{}};
   SenderMeter meter_{SenderMeter::Options{}};

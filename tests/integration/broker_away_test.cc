@@ -192,13 +192,6 @@ TEST_F(BrokerAway, ManyRestartsLeaveNothingBehind) {
   EXPECT_THAT(manager_->Wait(kPatience), IsOkAndHolds(0));
 }
 
-TEST_F(BrokerAway, AManagerThatFindsNoBrokerSaysSoAndEnds) {
-  ASSERT_THAT(mesh_->broker().Kill(), IsOk());
-  MW_ASSERT_OK_AND_ASSIGN(const auto second, mesh_->LaunchManager({}));
-  EXPECT_THAT(second->Wait(kPatience), IsOkAndHolds(1));
-  EXPECT_THAT(second->WaitForOutput(mesh_->url(), std::chrono::seconds(1)), IsOk());
-}
-
 TEST_F(BrokerAway, SigtermWhileTheBrokerIsHungStillEnds) {
   ASSERT_THAT(mesh_->broker().Stop(), IsOk());
   manager_->Signal(SIGTERM);

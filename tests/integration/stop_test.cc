@@ -20,6 +20,7 @@ namespace {
 
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+using ::testing::HasSubstr;
 
 // A second, and what a busy machine takes besides; less than an attempt to connect takes.
 constexpr seconds kSoon{3};
@@ -35,6 +36,25 @@ class StopWhileConnecting : public AgentCommandTest {
 
   std::unique_ptr<TcpProxy> proxy_;
 };
+
+TEST_F(StopWhileConnecting, AManagerEndsAtOnce) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto second, mesh_->LaunchManager({"--server", proxy_->url()}));
+  ASSERT_THAT(proxy_->AwaitConnections(1, kPatience), IsOk());
+  const auto told = steady_clock::now();
+  second->Signal(SIGTERM);
+  EXPECT_THAT(second->Wait(kPatience), IsOkAndHolds(0)) << second->Output();
+  EXPECT_LT(steady_clock::now() - told, kSoon);
+  EXPECT_THAT(second->Output(), HasSubstr("stopping"));
+}
+
+TEST_F(StopWhileConnecting, AManagerThatIsToldOfItsPolicyGoesOn) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto second, mesh_->LaunchManager({"--server", proxy_->url()}));
+  ASSERT_THAT(proxy_->AwaitConnections(1, kPatience), IsOk());
+  second->Signal(SIGHUP);
+  EXPECT_THAT(second->WaitForOutput("SIGHUP", kPatience), IsOk());
+  second->Signal(SIGTERM);
+  EXPECT_THAT(second->Wait(kPatience), IsOkAndHolds(0));
+}
 
 TEST_F(StopWhileConnecting, AnAgentEndsAtOnce) {
   std::vector<std::string> arguments = Arguments(Provision("bob"), {});
