@@ -175,8 +175,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(daemon->CheckServer());
   MW_RETURN_IF_ERROR(daemon->AwaitSpace(waiting));
   daemon->CheckGuard();
-  MW_RETURN_IF_ERROR(daemon->CheckRecords());
-  MW_RETURN_IF_ERROR(daemon->CutFiltersBack());
+  MW_RETURN_IF_ERROR(waiting.Until([&] { return daemon->CheckRecords(); }));
+  MW_RETURN_IF_ERROR(waiting.Until([&] { return daemon->CutFiltersBack(); }));
   daemon->Prepare();
   MW_RETURN_IF_ERROR(daemon->Serve());
   MW_RETURN_IF_ERROR(daemon->Watch(waiting));
