@@ -1,4 +1,5 @@
-// The manager while its broker is killed, hung, or back with nothing in its store.
+// The manager while its broker is killed, hung, or back with nothing in its store. How it starts without one
+// is in ready_test.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
