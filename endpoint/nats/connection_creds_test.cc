@@ -93,6 +93,25 @@ TEST_F(ConnectionCredsTest, CredentialOfAnotherAccountIsRefused) {
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(broker_->url())));
 }
 
+// In whatever order they are tried: that one is away is no news beside that the other refuses.
+TEST_F(ConnectionCredsTest, ARefusalIsToldRatherThanAServerThatIsAway) {
+  for (int i = 0; i < 8; ++i) {
+    ConnectionOptions options;
+    options.servers = {"nats://127.0.0.1:1", broker_->url(), "nats://127.0.0.1:2"};
+    EXPECT_THAT(Connection::Open(std::move(options)),
+                StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(broker_->url())));
+  }
+}
+
+TEST_F(ConnectionCredsTest, OfSeveralThatAreAwayItIsAlwaysTheFirst) {
+  for (int i = 0; i < 8; ++i) {
+    ConnectionOptions options;
+    options.servers = {"nats://127.0.0.1:2", "nats://127.0.0.1:1"};
+    EXPECT_THAT(Connection::Open(std::move(options)),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("127.0.0.1:2")));
+  }
+}
+
 TEST_F(ConnectionCredsTest, NoCredentialIsRefused) {
   EXPECT_THAT(OpenAs(nullptr), StatusIs(absl::StatusCode::kPermissionDenied));
 }

@@ -154,19 +154,28 @@ absl::Status NatsConnection::Connect() {
   const bool has_others = order.size() > 1;
   std::chrono::milliseconds timeout = options_.connect_timeout;
   if (has_others) timeout = std::min(timeout, kFirstLook);
-  absl::Status status;
+  absl::Status telling;
+  std::size_t told_of = 0;
   for (; !order.empty(); order = std::exchange(silent, {}), timeout = options_.connect_timeout) {
     for (const std::size_t server : order) {
       const TimePoint begin = std::chrono::steady_clock::now();
-      status = ConnectTo(server, timeout);
+      absl::Status status = ConnectTo(server, timeout);
       if (status.ok()) refused_ = false;
       if (status.ok() || absl::IsCancelled(status)) return status;
       refused_ = refused_ || absl::IsPermissionDenied(status);
       const bool timed_out = std::chrono::steady_clock::now() - begin >= timeout;
       if (timed_out && timeout < options_.connect_timeout) silent.push_back(server);
+      // Whatever the order: a refusal rather than that one is away, and always of the same server, so that
+      // nobody hears of a new failure with each attempt.
+      const bool is_refusal = !absl::IsUnavailable(status);
+      const bool told_refusal = !telling.ok() && !absl::IsUnavailable(telling);
+      if (telling.ok() || (is_refusal == told_refusal ? server <= told_of : is_refusal)) {
+        telling = std::move(status);
+        told_of = server;
+      }
     }
   }
-  return status;
+  return telling;
 }
 
 // In a random order, so that the clients of a cluster spread over it; but last of all the one that was lost.
