@@ -107,8 +107,9 @@ void NatsConnection::Rebuild() {
     events_->BeginAttempt();
     const absl::Status status = Attempt();
     if (status.ok()) TellState(true);
-    events_->EndAttempt(status);
-    if (status.ok() || absl::IsCancelled(status)) return;
+    const bool is_closing = absl::IsCancelled(status);
+    events_->EndAttempt(is_closing ? absl::FailedPreconditionError("the connection is closed") : status);
+    if (status.ok() || is_closing) return;
     pace_.Failed(refused_);
     TellCause(Annotate(status, "reconnect"));
   }
