@@ -17,10 +17,16 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/status_matchers.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/nats/creds_file.h"
+#include "proto/identity/creds.h"
+#include "proto/identity/jwt.h"
+#include "proto/identity/nkey.h"
 #include "proto/message.h"
 #include "proto/presence.h"
 #include "tests/support/collector.h"
@@ -165,6 +171,7 @@ struct OurPeer {
 
   Collector<ReceivedMessage> messages;
   Collector<PresenceEvent> presence;
+  Collector<std::string> errors;
   std::unique_ptr<Endpoint> endpoint;
 };
 
@@ -213,18 +220,22 @@ class NodeMesh : public ::testing::Test {
 
   absl::StatusOr<std::unique_ptr<OurPeer>> Ours(const std::string& name, const std::string& role) {
     MW_ASSIGN_OR_RETURN(const TestAgent agent, mesh_->Provision(name));
-    auto peer = std::make_unique<OurPeer>();
     EndpointOptions options;
-    options.servers = {mesh_->url()};
     options.creds = agent.creds;
     options.card.name = name;
     options.card.role = role;
+    return Begin(std::move(options));
+  }
+  absl::StatusOr<std::unique_ptr<OurPeer>> Begin(EndpointOptions options) {
+    auto peer = std::make_unique<OurPeer>();
+    options.servers = {mesh_->url()};
     EndpointHandlers handlers;
     handlers.on_message = [raw = peer.get()](ReceivedMessage message) {
       (void)message.settle.Ack();
       raw->messages.Add(std::move(message));
     };
     handlers.on_presence = [raw = peer.get()](const PresenceEvent& event) { raw->presence.Add(event); };
+    handlers.on_error = [raw = peer.get()](const absl::Status& error) { raw->errors.Add(MessageOf(error)); };
     MW_ASSIGN_OR_RETURN(peer->endpoint, Endpoint::Make(std::move(options), std::move(handlers)));
     MW_RETURN_IF_ERROR(peer->endpoint->Start());
     return peer;
@@ -317,6 +328,35 @@ TEST_F(NodeMesh, EachSeesTheOthersComeChangeAndGo) {
   std::vector<std::string> names;
   for (const Json& record : roster) names.push_back(record.at("card").at("name").get<std::string>());
   EXPECT_THAT(names, ElementsAre("ada", "bob", "nils", "nora"));
+}
+
+// What theirs say while the credential of one of ours has ended comes once a new one lies on disk.
+TEST_F(NodeMesh, OursAreRenewedOnDiskWhileTheirsTalk) {
+  MW_ASSERT_OK_AND_ASSIGN(const TestAgent agent, mesh_->Provision("bob"));
+  const std::string path = mesh_->directory() + "/renewed.creds";
+  const auto write = [&](std::chrono::seconds lifetime) {
+    JwtClaims claims = agent.creds->decoded().claims;
+    claims.expires = Clock::System().Now() + lifetime;
+    MW_ASSERT_OK_AND_ASSIGN(const std::string jwt,
+                            EncodeJwt(claims, mesh_->issuer().signing_key(), Clock::System().Now()));
+    const auto seed = agent.creds->key_pair().Seed();
+    MW_ASSERT_OK_AND_ASSIGN(const Creds creds, Creds::Make(jwt, *KeyPair::FromSeed(seed.ExposeText())));
+    ASSERT_THAT(creds.Save(path, IfExists::kReplace), IsOk());
+  };
+  ASSERT_NO_FATAL_FAILURE(write(std::chrono::seconds(6)));
+  EndpointOptions options;
+  MW_ASSERT_OK_AND_ASSIGN(options.creds_file, CredsFile::Open(path));
+  options.card.name = "bob";
+  MW_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<OurPeer> ours, Begin(std::move(options)));
+  ASSERT_TRUE(ours->errors.AwaitAny(
+      [](const std::string& error) { return error.find("the credential expired at") != std::string::npos; },
+      kPatience));
+  MW_ASSERT_OK_AND_ASSIGN(const Json said,
+                          nora_->Call({{"do", "multicast"}, {"channel", "general"}, {"text", "meanwhile"}}));
+  ASSERT_NO_FATAL_FAILURE(write(std::chrono::seconds(1000)));
+  EXPECT_THAT(ours->AwaitMessage(said.at("id")), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(const MeshMessage back, ours->endpoint->Multicast(Rich(), "general"));
+  EXPECT_THAT(nora_->AwaitMessage(back.id), IsOk());
 }
 
 TEST_F(NodeMesh, OursJoinAChannelWhereTheirsTalk) {
