@@ -141,6 +141,7 @@ absl::Status Endpoint::SetStatus(PresenceStatus status) {
   return core_->PublishPresence([status](OwnPresence& own) { own.SetStatus(status); });
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): callers hand over what they have made for it
 absl::Status Endpoint::SetActivity(std::optional<std::string> activity) {
   return core_->SetActivity(activity);
 }
