@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -28,6 +30,8 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kMaxGreetingBytes = 64 * 1024;
 constexpr std::size_t kMaxVersionBytes = 64;
+// For an address that is not the only one; far longer than any network takes to answer.
+constexpr std::chrono::milliseconds kFirstMoment{500};
 constexpr JsonLimits kGreetingLimits{.max_bytes = kMaxGreetingBytes, .max_depth = 4, .max_values = 4096};
 
 class Descriptor {
@@ -174,29 +178,36 @@ absl::Status NoneOf(const ServerUrl& url, const std::vector<std::string>& addres
 
 }  // namespace
 
-// Each address has an equal share of the time that is left when its turn comes, so that one that swallows
-// everything does not hide those behind it.
+// One that swallows everything must not hide those behind it, nor hold them up: each has a moment first, and
+// those that were silent in it share the time that is left if no other will do.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
                                            const Cancellation& cancellation, const Resolver& resolve,
                                            const TlsOptions& tls) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
   const absl::StatusOr<std::vector<std::string>> addresses = resolve(url.host);
   if (!addresses.ok()) return Annotate(addresses.status(), fmt::format("server {}", url.Text()));
-  std::vector<absl::Status> failures;
-  while (failures.size() < addresses->size()) {
-    const TimePoint now = std::chrono::steady_clock::now();
-    const auto turns = static_cast<int>(addresses->size() - failures.size());
-    const std::string& address = (*addresses)[failures.size()];
-    absl::StatusOr<ServerGreeting> greeting =
-        ProbeAddress(url, address, tls, now + (deadline - now) / turns, cancellation);
-    if (greeting.ok()) {
-      greeting->only_one = addresses->size() == 1;
-      return greeting;
+  if (addresses->empty()) return Unreachable(fmt::format("server {}: has no address", url.Text()));
+  std::vector<absl::Status> failures(addresses->size());
+  std::vector<std::size_t> turns(addresses->size());
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
+  for (bool is_brief = turns.size() > 1; !turns.empty(); is_brief = false) {
+    std::vector<std::size_t> silent;
+    for (std::size_t i = 0; i < turns.size(); ++i) {
+      const TimePoint now = std::chrono::steady_clock::now();
+      TimePoint until = now + (deadline - now) / static_cast<int>(turns.size() - i);
+      if (is_brief) until = std::min(until, now + kFirstMoment);
+      absl::StatusOr<ServerGreeting> greeting =
+          ProbeAddress(url, (*addresses)[turns[i]], tls, until, cancellation);
+      if (greeting.ok()) {
+        greeting->only_one = addresses->size() == 1;
+        return greeting;
+      }
+      if (absl::IsCancelled(greeting.status())) return Annotate(greeting.status(), url.Text());
+      failures[turns[i]] = greeting.status();
+      if (is_brief && std::chrono::steady_clock::now() >= until) silent.push_back(turns[i]);
     }
-    if (absl::IsCancelled(greeting.status())) return Annotate(greeting.status(), url.Text());
-    failures.push_back(greeting.status());
+    turns = std::move(silent);
   }
-  if (failures.empty()) return Unreachable(fmt::format("server {}: has no address", url.Text()));
   return NoneOf(url, *addresses, failures);
 }
 
