@@ -124,18 +124,20 @@ TEST(JsonCost, AMessageCostsASmallMultipleOfItsBytes) {
 }
 
 void ExpectCheap(const char* name, const std::string& text,
-                 const std::function<bool(const std::string&)>& decode) {
+                 const std::function<bool(const std::string&)>& decode, double most = kMostMilliseconds) {
   ASSERT_TRUE(decode(text)) << name << ", which is to be within the bounds: " << text.substr(0, 200);
   double whole = std::numeric_limits<double>::max();
-  for (int round = 0; round < kMostRounds && whole > kMostMilliseconds; ++round) {
+  for (int round = 0; round < kMostRounds && whole > most; ++round) {
     whole = std::min(whole, Cost([&] { ASSERT_TRUE(decode(text)); }));
   }
-  EXPECT_LE(whole, kMostMilliseconds) << name;
+  EXPECT_LE(whole, most) << name;
 }
 
-TEST(JsonCost, AMessageOf100KilobytesTakesAReaderAtMostTenMilliseconds) {
+// Where the whole suite runs beside it, up to 12 were seen; where reading was quadratic it took a second.
+TEST(JsonCost, AMessageOf100KilobytesTakesAReaderAtMostThirtyMilliseconds) {
   for (const Shape& shape : Messages(100'000, kMaxMessageValues)) {
-    ExpectCheap(shape.name, shape.text, [](const std::string& text) { return DecodeMessage(text).ok(); });
+    ExpectCheap(
+        shape.name, shape.text, [](const std::string& text) { return DecodeMessage(text).ok(); }, 30);
   }
 }
 
