@@ -86,11 +86,14 @@ class InClusterTest : public ClusterAnswersTest {
 
 TEST_F(InClusterTest, AConsumerThatNobodyLeadsIsNoNews) {
   AnswerWith(kInfo, {leaderless_});
-  Collector<absl::Status> told;
-  api_->ConsumerInfoAsync("S", "d",
-                          [&](const absl::StatusOr<ConsumerInfo>& info) { told.Add(info.status()); });
-  ASSERT_THAT(told.Await(1), ElementsAre(StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no leader"))));
-  EXPECT_TRUE(HasJsError(told.Await(1)[0], JsError::kNoLeader));
+  // Taken apart where it is told: Debian's absl counts a status' references unseen by the thread sanitizer.
+  Collector<std::string> told;
+  api_->ConsumerInfoAsync("S", "d", [&](const absl::StatusOr<ConsumerInfo>& info) {
+    EXPECT_TRUE(absl::IsUnavailable(info.status()));
+    EXPECT_TRUE(HasJsError(info.status(), JsError::kNoLeader));
+    told.Add(std::string(info.status().message()));
+  });
+  EXPECT_THAT(told.Await(1), ElementsAre(HasSubstr("no leader")));
 }
 
 TEST_F(InClusterTest, ALeaderIsWaitedFor) {
