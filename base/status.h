@@ -32,11 +32,13 @@ absl::Status Annotate(const absl::Status& status, std::string_view context);
 // Assigns the value of `expression` (an absl::StatusOr) to `target`, or returns with its error.
 #define MW_ASSIGN_OR_RETURN(target, expression) \
   MW_ASSIGN_OR_RETURN_IMPL(MW_CONCAT(mw_statusor_, __LINE__), target, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): two of them are declared, and stand in no expression
 #define MW_ASSIGN_OR_RETURN_IMPL(temporary, target, expression) \
   auto temporary = (expression);                                \
   if (!temporary.ok()) {                                        \
     return std::move(temporary).status();                       \
   }                                                             \
   target = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 #define MW_CONCAT(a, b) MW_CONCAT_IMPL(a, b)
 #define MW_CONCAT_IMPL(a, b) a##b

@@ -56,7 +56,7 @@ class LogOutput {
   bool WriteLine(std::string line);
   bool AwaitRoom();
   std::optional<Time> deadline() MW_EXCLUDES(mutex_);
-  static std::size_t Cost(const std::string& line) { return line.size() + sizeof(line); }
+  static std::size_t Cost(const std::string& line) { return line.size() + sizeof(std::string); }
 
   const Options options_;
   const int fd_;         // own
