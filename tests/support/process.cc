@@ -125,7 +125,13 @@ absl::Status Process::WaitForOutput(std::string_view text, std::chrono::millisec
   return absl::OkStatus();
 }
 
-void Process::Signal(int signal) const { ::kill(pid_, signal); }
+void Process::Signal(int signal) const {
+  ::kill(pid_, signal);
+  siginfo_t unread{};
+  // A thread on another core goes on for a moment: the kernel tells when the last one stands.
+  if (signal == SIGSTOP)
+    (void)::waitid(P_PID, static_cast<id_t>(pid_), &unread, WSTOPPED | WEXITED | WNOWAIT);
+}
 
 absl::StatusOr<int> Process::Wait(std::chrono::milliseconds timeout) {
   if (reaped_) return exit_code_;
