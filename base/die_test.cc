@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace meshwarden {
+namespace meshwarden::die_test {
 namespace {
 
 TEST(DieDeathTest, SaysWhy) { EXPECT_DEATH(Die("no memory left"), "no memory left\n"); }
@@ -30,4 +30,4 @@ TEST(DieDeathTest, DoesNotWaitForWhoeverReadsThat) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::die_test

@@ -14,7 +14,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::file_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -197,4 +197,4 @@ TEST_F(FileTest, WhetherAFileCanBeWrittenIsFoundWithoutOne) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::file_test

@@ -8,7 +8,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::json_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -126,4 +126,4 @@ TEST(Fields, ANumberBeyondTheRangeIsRefused) {
 TEST(DumpJson, ReplacesBytesThatAreNotUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::json_test

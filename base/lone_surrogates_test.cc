@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::lone_surrogates_test {
 namespace {
 
 using ::testing::Optional;
@@ -41,4 +41,4 @@ TEST(ReplaceLoneSurrogatesTest, WhatBreaksOffIsLeftToWhoeverReadsIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::lone_surrogates_test

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::private_file_test {
 namespace {
 
 using ::testing::AllOf;
@@ -39,4 +39,4 @@ TEST(PrivateFile, OneThatIsNotThereIsSomebodyElsesError) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::private_file_test

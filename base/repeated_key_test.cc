@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::repeated_key_test {
 namespace {
 
 std::vector<std::string> Numbered(int count) {
@@ -35,4 +35,4 @@ TEST(FindRepeatedKeyTest, OneThatIsThereTwiceIsFoundWhereverItStands) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::repeated_key_test

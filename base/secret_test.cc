@@ -9,7 +9,7 @@
 
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden {
+namespace meshwarden::secret_test {
 namespace {
 
 TEST(Secret, HoldsACopyOfTheText) {
@@ -75,4 +75,4 @@ TEST(WipeMemory, OverwritesWithZeros) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::secret_test

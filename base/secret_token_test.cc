@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::secret_token_test {
 namespace {
 
 constexpr char kToken[] = "ABCDEFGHIJKLMNOPQRSTUVWX27";
@@ -57,4 +57,4 @@ TEST(SecretTokenTest, OtherWordsStay) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::secret_token_test

@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::status_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -38,4 +38,4 @@ TEST(Status, AnnotateKeepsTheCodeAndPutsTheContextFirst) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::status_test

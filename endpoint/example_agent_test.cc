@@ -17,7 +17,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::example_agent_test {
 namespace {
 
 constexpr std::size_t kMaxFile = 1 << 20;
@@ -145,4 +145,4 @@ TEST(ExampleAgent, SaysWhyItCannotStart) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::example_agent_test

@@ -5,7 +5,7 @@
 
 #include "proto/channel_pattern.h"
 
-namespace meshwarden {
+namespace meshwarden::birth_set_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -65,4 +65,4 @@ TEST(FindUnresolvedOverlap, FindsWhatCollapsingLeaves) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::birth_set_test

@@ -4,7 +4,7 @@
 
 #include "proto/channel_pattern.h"
 
-namespace meshwarden {
+namespace meshwarden::channel_advice_test {
 namespace {
 
 constexpr char kRule[] = "a channel is made of letters, digits, _ and -, its segments parted by dots";
@@ -30,4 +30,4 @@ TEST(AdviseOnChannel, SaysTheRuleWhereItCannotGuess) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::channel_advice_test

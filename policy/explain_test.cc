@@ -6,7 +6,7 @@
 #include "base/status_matchers.h"
 #include "policy/loader.h"
 
-namespace meshwarden {
+namespace meshwarden::explain_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -73,4 +73,4 @@ TEST(ExplainChannel, AChannelMustBeStrict) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::explain_test

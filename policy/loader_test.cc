@@ -15,7 +15,7 @@
 #include "policy/limits.h"
 #include "policy/policy.h"
 
-namespace meshwarden {
+namespace meshwarden::loader_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -296,4 +296,4 @@ TEST_F(LoadPolicyTest, TheBytesOfAFolderAreBounded) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::loader_test

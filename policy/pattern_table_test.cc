@@ -6,7 +6,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::pattern_table_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -35,4 +35,4 @@ TEST(PatternTable, PatternsOutliveIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::pattern_table_test

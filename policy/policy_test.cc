@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::policy_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -149,4 +149,4 @@ TEST(Policy, RefusesTwoAgentsOfOneNameOrId) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::policy_test

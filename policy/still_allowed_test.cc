@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::still_allowed_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -52,4 +52,4 @@ TEST(StillAllowedTest, WhatIsNoChannelGoes) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::still_allowed_test

@@ -12,7 +12,7 @@
 #include "policy/loader.h"
 #include "policy/policy.h"
 
-namespace meshwarden {
+namespace meshwarden::testdata_test {
 namespace {
 
 constexpr char kFolder[] = "policy/testdata";
@@ -78,4 +78,4 @@ INSTANTIATE_TEST_SUITE_P(Testdata, PolicyFileTest, ::testing::ValuesIn(CaseNames
                          [](const auto& file) { return file.param; });
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::testdata_test

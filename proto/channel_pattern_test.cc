@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::channel_pattern_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -172,4 +172,4 @@ TEST(ChannelOfFilterTest, OtherSubjectsAreNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::channel_pattern_test

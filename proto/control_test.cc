@@ -9,7 +9,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::control_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -204,4 +204,4 @@ TEST(ControlReplyTest, OddRepliesAreRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::control_test

@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::duration_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -59,4 +59,4 @@ TEST(ParseDurationTest, MessageShowsTheBeginningOfALongText) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::duration_test

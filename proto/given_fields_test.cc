@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::given_fields_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -45,4 +45,4 @@ TEST_F(GivenFieldsTest, OtherTypesAreNamed) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::given_fields_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::mentions_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -24,4 +24,4 @@ TEST(NormalizeMentionsTest, EmptyOnesGo) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::mentions_test

@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::message_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -210,4 +210,4 @@ TEST(MessageTest, WhatIsNoMessageIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::message_test

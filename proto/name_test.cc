@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::name_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -43,4 +43,4 @@ TEST(ValidateNameTest, LengthIsBounded) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::name_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::names_test {
 namespace {
 
 TEST(NamesTest, StreamsAndBucketsAreNamedAfterTheSpace) {
@@ -34,4 +34,4 @@ TEST(NamesTest, BucketsLieInStreams) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::names_test

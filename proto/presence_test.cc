@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::presence_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -109,4 +109,4 @@ TEST(PresenceTest, SizeIsBounded) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::presence_test

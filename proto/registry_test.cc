@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::registry_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -124,4 +124,4 @@ TEST(RegistryTest, ARecordIsNoAnswerWhateverFieldsItHasBesides) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::registry_test

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::segments_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -43,4 +43,4 @@ TEST(SegmentsTest, WalkEndsAfterTheLast) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::segments_test

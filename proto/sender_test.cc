@@ -4,7 +4,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::sender_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -70,4 +70,4 @@ TEST(SenderTest, NameAndRoleThatAreNullAreNotThere) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::sender_test

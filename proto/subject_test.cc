@@ -5,7 +5,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::subject_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -91,4 +91,4 @@ TEST(SubjectTest, RestWildcardNeedsAToken) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::subject_test

@@ -9,7 +9,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::timestamp_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -62,4 +62,4 @@ TEST(TimestampTest, OtherValuesAreRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::timestamp_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::token_test {
 namespace {
 
 TEST(TokenTest, SafeTextStays) {
@@ -29,7 +29,7 @@ TEST(TokenTest, EverySpaceOfJavaScriptIsTrimmed) {
   for (std::string_view space : {" ", "\t", "\n", "\v", "\f", "\r", "\u00A0", "\u1680", "\u2000", "\u200A",
                                  "\u2028", "\u2029", "\u202F", "\u205F", "\u3000", "\uFEFF"}) {
     const std::string around = std::string(space) + "a b" + std::string(space);
-    EXPECT_EQ(TrimWhiteSpace(around), "a b") << testing::PrintToString(space);
+    EXPECT_EQ(TrimWhiteSpace(around), "a b") << ::testing::PrintToString(space);
   }
 }
 
@@ -37,7 +37,7 @@ TEST(TokenTest, WhatOnlyLooksLikeASpaceIsNotTrimmed) {
   // Next line, Mongolian vowel separator, zero width space, a stray byte of a space.
   for (std::string_view other : {"\u0085", "\u180E", "\u200B", "\xA0"}) {
     const std::string around = std::string(other) + "a" + std::string(other);
-    EXPECT_EQ(TrimWhiteSpace(around), around) << testing::PrintToString(other);
+    EXPECT_EQ(TrimWhiteSpace(around), around) << ::testing::PrintToString(other);
   }
 }
 
@@ -57,4 +57,4 @@ TEST(TokenTest, TextThatTheRuleWouldChangeIsNotSafe) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::token_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::unknown_fields_test {
 namespace {
 
 TEST(UnknownFieldsTest, UnknownFieldsKeepTheirOrder) {
@@ -36,4 +36,4 @@ TEST(UnknownFieldsTest, WhatIsNoObjectAddsNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::unknown_fields_test

@@ -5,7 +5,7 @@
 #include <regex>
 #include <string_view>
 
-namespace meshwarden {
+namespace meshwarden::uuid_test {
 namespace {
 
 TEST(NewUuidTest, HasTheFormOfAVersion4Uuid) {
@@ -34,4 +34,4 @@ TEST(IsUuidTest, AnotherShapeIsNone) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::uuid_test

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::agent_record_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -155,4 +155,4 @@ TEST(AgentRecordTest, WhatIsTakenBackIsTakenUpOnceNobodyIsAtIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::agent_record_test

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::api_mappings_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -58,4 +58,4 @@ TEST(ApiMappingsTest, TheTokenCanBeReadBack) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::api_mappings_test

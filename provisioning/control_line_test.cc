@@ -16,7 +16,7 @@
 #include "provisioning/mint.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden {
+namespace meshwarden::control_line_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -102,4 +102,4 @@ TEST_F(ControlLineTest, WhatFitsIsTakenAndWhatDoesNotIsDropped) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::control_line_test

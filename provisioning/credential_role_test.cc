@@ -9,7 +9,7 @@
 #include "proto/identity/nkey.h"
 #include "provisioning/mint.h"
 
-namespace meshwarden {
+namespace meshwarden::credential_role_test {
 namespace {
 
 CredentialView Mint(Profile profile, std::optional<std::string> role) {
@@ -46,4 +46,4 @@ TEST(RoleOf, IsNoneWhereSeveralCouldBeMeant) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::credential_role_test

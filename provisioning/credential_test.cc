@@ -13,7 +13,7 @@
 #include "proto/identity/nkey.h"
 #include "provisioning/mint.h"
 
-namespace meshwarden {
+namespace meshwarden::credential_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -189,4 +189,4 @@ TEST_F(CredentialTest, ACredentialExpiresAtItsLastSecond) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::credential_test

@@ -21,7 +21,7 @@
 #include "provisioning/space.h"
 #include "tests/support/earlier_space.h"
 
-namespace meshwarden {
+namespace meshwarden::harden_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -267,4 +267,4 @@ TEST_F(HardenTest, AnotherOperatorsKeyIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::harden_test

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::mint_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -206,4 +206,4 @@ TEST_F(MintTest, LoadNamesTheFile) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::mint_test

@@ -13,7 +13,7 @@
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 
-namespace meshwarden {
+namespace meshwarden::profiles_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -322,4 +322,4 @@ TEST(ProfilesTest, WatcherPublishesNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::profiles_test

@@ -21,7 +21,7 @@
 #include "provisioning/provisioner_fixture.h"
 #include "tests/support/interrupted_connection.h"
 
-namespace meshwarden {
+namespace meshwarden::provisioner_races_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -359,4 +359,4 @@ TEST_F(ProvisionerRaces, T28_NoDurableIsTakenBecauseOfItsName) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::provisioner_races_test

@@ -14,7 +14,7 @@
 #include "provisioning/provisioner_fixture.h"
 #include "provisioning/record_keeper.h"
 
-namespace meshwarden {
+namespace meshwarden::provisioner_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -224,4 +224,4 @@ TEST_F(ProvisionerTest, SpaceThatIsNotSetUpIsToldWhatToDo) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::provisioner_test

@@ -16,7 +16,7 @@
 #include "proto/names.h"
 #include "tests/support/broker.h"
 
-namespace meshwarden {
+namespace meshwarden::record_bucket_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -151,4 +151,4 @@ TEST_F(RecordBucketTest, ABrokerThatIsAwayHasNotSaidNo) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::record_bucket_test

@@ -15,7 +15,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/interrupted_connection.h"
 
-namespace meshwarden {
+namespace meshwarden::record_keeper_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -318,4 +318,4 @@ TEST_F(RecordKeeperTest, BrokerAwayIsNotAMissingRecord) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::record_keeper_test

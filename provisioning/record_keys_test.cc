@@ -13,7 +13,7 @@
 #include "proto/names.h"
 #include "provisioning/profiles.h"
 
-namespace meshwarden {
+namespace meshwarden::record_keys_test {
 namespace {
 
 using ::testing::AllOf;
@@ -82,4 +82,4 @@ TEST(RecordKeysTest, AnEarlierKeyIsAnIdAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::record_keys_test

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::recorded_agent_test {
 namespace {
 
 AgentPolicy Agent(std::string name, std::optional<std::string> id = std::nullopt) {
@@ -48,4 +48,4 @@ TEST_F(RecordedAgentTest, NoneUnlessItIsLive) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::recorded_agent_test

@@ -6,7 +6,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::server_config_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -124,4 +124,4 @@ TEST(ServerConfigTest, ATextWithoutThatTokenIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::server_config_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::server_version_test {
 namespace {
 
 using ::testing::AllOf;
@@ -45,4 +45,4 @@ TEST(ServerVersion, ConsumersAreBoundedFrom215On) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::server_version_test

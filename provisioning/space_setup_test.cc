@@ -19,7 +19,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/interrupted_connection.h"
 
-namespace meshwarden {
+namespace meshwarden::space_setup_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -294,4 +294,4 @@ TEST_F(SpaceSetupTest, AnotherConfigurationIsToldAndNothingMoves) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::space_setup_test

@@ -17,7 +17,7 @@
 #include "provisioning/mint.h"
 #include "tests/support/process.h"
 
-namespace meshwarden {
+namespace meshwarden::space_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -192,4 +192,4 @@ TEST_F(SpaceTest, BadOptionsLeaveNoTrace) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::space_test

@@ -9,7 +9,7 @@
 #include "proto/identity/jwt.h"
 #include "provisioning/api_mappings.h"
 
-namespace meshwarden {
+namespace meshwarden::trust_chain_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -106,4 +106,4 @@ TEST_F(TrustChainTest, SpaceMustHaveAName) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::trust_chain_test

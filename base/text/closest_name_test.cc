@@ -4,7 +4,7 @@
 
 #include <array>
 
-namespace meshwarden {
+namespace meshwarden::closest_name_test {
 namespace {
 
 constexpr std::array<std::string_view, 5> kKeys = {"subscribe", "allowSubscribe", "allowPublish", "role",
@@ -57,4 +57,4 @@ TEST(DidYouMean, IsAQuestionOrNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::closest_name_test

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace meshwarden {
+namespace meshwarden::lowercase_test {
 namespace {
 
 TEST(LowerCaseTest, EachScriptHasSmallLetters) {
@@ -91,4 +91,4 @@ TEST(LowerCaseTest, SigmaElsewhereIsNotFinal) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::lowercase_test

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::printable_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -105,4 +105,4 @@ TEST(IsDeceptive, TextIsNot) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::printable_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::utf8_test {
 namespace {
 
 void ExpectFirst(std::string_view text, char32_t code_point, std::size_t bytes) {
@@ -97,4 +97,4 @@ TEST(Utf8Test, WhatIsAppendedIsReadAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::utf8_test

@@ -4,7 +4,7 @@
 
 #include "base/yaml/limits.h"
 
-namespace meshwarden {
+namespace meshwarden::problem_test {
 namespace {
 
 std::string FormatOne(std::string_view text, Place place) {
@@ -93,4 +93,4 @@ TEST(ProblemList, KeepsSoManyAndCountsTheRest) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::problem_test

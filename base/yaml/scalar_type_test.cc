@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::scalar_type_test {
 namespace {
 
 TEST(TypeOfPlainScalar, NamesAreStrings) {
@@ -33,4 +33,4 @@ TEST(TypeOfPlainScalar, NumbersOfEitherYamlAreNumbers) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::scalar_type_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::source_text_test {
 namespace {
 
 TEST(SourceText, PlacesCountFromOne) {
@@ -49,4 +49,4 @@ TEST(SourceLocation, FormatsWhatItKnows) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::source_text_test

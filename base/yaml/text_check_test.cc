@@ -9,7 +9,7 @@
 #include "base/yaml/limits.h"
 #include "base/yaml/yaml_words.h"
 
-namespace meshwarden {
+namespace meshwarden::text_check_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -66,4 +66,4 @@ TEST(CheckText, SizeIsBounded) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::text_check_test

@@ -10,7 +10,7 @@
 #include "base/yaml/yaml_input.h"
 #include "base/yaml/yaml_words.h"
 
-namespace meshwarden {
+namespace meshwarden::yaml_document_test {
 namespace {
 
 using ::testing::Contains;
@@ -178,4 +178,4 @@ TEST(YamlDocument, WhatMakesTheParserReadFarAheadIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::yaml_document_test

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::yaml_input_test {
 namespace {
 
 std::string ReadAll(YamlInput& input) {
@@ -90,4 +90,4 @@ TEST(YamlInput, EveryEventGivesANewAllowance) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::yaml_input_test

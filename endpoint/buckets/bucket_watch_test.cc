@@ -16,7 +16,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden {
+namespace meshwarden::bucket_watch_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -339,4 +339,4 @@ TEST_F(BucketWatchTest, ABucketThatMayNotBeReadIsRefusedAtOnce) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::bucket_watch_test

@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::channel_cache_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -44,4 +44,4 @@ TEST(ChannelCacheTest, T33_AKeyThatIsNoChannelIsNeitherKeptNorShownAsItIs) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::channel_cache_test

@@ -10,7 +10,7 @@
 #include "proto/names.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden {
+namespace meshwarden::own_presence_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -76,4 +76,4 @@ TEST_F(OwnPresenceTest, OnceEndedItStaysOffline) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::own_presence_test

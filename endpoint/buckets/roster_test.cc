@@ -8,7 +8,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::roster_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -340,4 +340,4 @@ TEST_F(RosterModelTest, AnySequenceOfEventsTellsWhatTheModelTells) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::roster_test

@@ -11,7 +11,7 @@
 
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::told_roster_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -87,4 +87,4 @@ TEST_F(ToldRosterTest, WhatComesAmidASweepIsToldAfterIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::told_roster_test

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::twin_watch_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -149,4 +149,4 @@ TEST(DescribeTwin, SaysWhenItStarted) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::twin_watch_test

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::filter_channels_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -40,4 +40,4 @@ TEST(ReadFilter, WhatIsNoChannelsFilterIsSaid) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::filter_channels_test

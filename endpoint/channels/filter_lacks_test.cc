@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::filter_lacks_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -73,4 +73,4 @@ TEST(FilterLacksTest, PositionsOfAStreamThatIsGoneAreForgotten) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::filter_lacks_test

@@ -4,7 +4,7 @@
 
 #include "endpoint/jetstream/jetstream_config.h"
 
-namespace meshwarden {
+namespace meshwarden::first_meeting_test {
 namespace {
 
 ConsumerInfo Durable(std::uint64_t delivered, std::uint64_t acknowledged) {
@@ -56,4 +56,4 @@ TEST(FirstMeeting, OfABrokerThatTellsNoTime) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::first_meeting_test

@@ -22,7 +22,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden {
+namespace meshwarden::history_reader_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -436,4 +436,4 @@ TEST_F(AgentHistoryTest, ALeftoverOfAnotherFilterIsReplaced) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::history_reader_test

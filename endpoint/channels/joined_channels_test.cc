@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::joined_channels_test {
 namespace {
 
 using Live = JoinedChannels::Live;
@@ -326,4 +326,4 @@ TEST(JoinedChannelsTest, WhatWasLeftIsNoStranger) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::joined_channels_test

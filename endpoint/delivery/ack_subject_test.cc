@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::ack_subject_test {
 namespace {
 
 constexpr std::uint64_t kTime = 1795408154254178624;
@@ -94,4 +94,4 @@ TEST(AckSubjectTest, TextOverTheBoundIsNotLookedAt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::ack_subject_test

@@ -12,7 +12,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/eventually.h"
 
-namespace meshwarden {
+namespace meshwarden::bound_durable_test {
 namespace {
 
 constexpr char kMade[] = "2026-01-01T00:00:00Z";
@@ -65,4 +65,4 @@ TEST(BoundDurable, WhatCountsFromAnewIsAnotherDurable) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::bound_durable_test

@@ -20,7 +20,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/eventually.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::durable_healer_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -271,4 +271,4 @@ TEST_F(DurableHealerTest, MuchIsGivenBackByAndBy) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::durable_healer_test

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-namespace meshwarden {
+namespace meshwarden::in_hand_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -76,4 +76,4 @@ TEST(InHand, CountsUpToTheLastSequenceThereIs) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::in_hand_test

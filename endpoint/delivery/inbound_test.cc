@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 
-namespace meshwarden {
+namespace meshwarden::inbound_test {
 namespace {
 
 using Verdict = Inbound::Verdict;
@@ -292,4 +292,4 @@ TEST(InboundSpaceTest, SpaceIsComparedAsTheSubjectHasIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::inbound_test

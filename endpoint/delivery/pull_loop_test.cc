@@ -16,7 +16,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::pull_loop_test {
 namespace {
 
 using ::testing::SizeIs;
@@ -195,4 +195,4 @@ TEST_F(PullLoopTest, HandsOnWhatHadComeBeforeTheEndOfPulling) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::pull_loop_test

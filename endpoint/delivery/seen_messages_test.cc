@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::seen_messages_test {
 namespace {
 
 using Verdict = SeenMessages::Verdict;
@@ -185,4 +185,4 @@ TEST(SeenMessagesThreadTest, OneOfManyThreadsTakesEachMessage) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::seen_messages_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::settled_floor_test {
 namespace {
 
 TEST(SettledFloorTest, CoversNothingAtFirst) {
@@ -92,4 +92,4 @@ TEST(SettledFloorTest, ForgetsAStreamThatIsGone) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::settled_floor_test

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::broker_time_test {
 namespace {
 
 TEST(BrokerTime, ReadsWhatBrokersWrite) {
@@ -27,4 +27,4 @@ TEST(BrokerTime, ReadsNothingElse) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::broker_time_test

@@ -20,7 +20,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::cluster_answers_test {
 namespace {
 
 using ::meshwarden::testing::BrokerOptions;
@@ -216,4 +216,4 @@ TEST(IsMadeWith, OnlyAClusterMayBeApart) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::cluster_answers_test

@@ -12,7 +12,7 @@
 
 #include "base/json.h"
 
-namespace meshwarden {
+namespace meshwarden::durable_comparison_test {
 namespace {
 
 using ::testing::IsEmpty;
@@ -150,4 +150,4 @@ TEST(CompareDurables, TextsAreFitToBePrinted) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_comparison_test

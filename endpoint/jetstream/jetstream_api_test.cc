@@ -18,7 +18,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::jetstream_api_test {
 namespace {
 
 using ::meshwarden::testing::BrokerOptions;
@@ -482,4 +482,4 @@ TEST(DecodeConsumerPage, LeavesOutWhatCannotBeReadAndWhatHasTooManyFiltersToKeep
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::jetstream_api_test

@@ -9,7 +9,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::jetstream_config_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -114,4 +114,4 @@ TEST(BeginningAt, TakesASequenceOrATimeAndKeepsTheRest) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::jetstream_config_test

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-namespace meshwarden {
+namespace meshwarden::callback_registry_test {
 namespace {
 
 TEST(CallbackRegistryTest, LivingTargetIsFound) {
@@ -32,4 +32,4 @@ TEST(CallbackRegistryTest, EndedKeyFindsNothingAndIsNotUsedAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::callback_registry_test

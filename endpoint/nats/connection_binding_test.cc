@@ -16,7 +16,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::connection_binding_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -225,4 +225,4 @@ TEST_F(BindingTest, ReconnectOfAClosedConnectionIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::connection_binding_test

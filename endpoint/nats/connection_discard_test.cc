@@ -12,7 +12,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::connection_discard_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -106,4 +106,4 @@ TEST_F(ConnectionDiscardTest, WithoutItEverythingIsHandled) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::connection_discard_test

@@ -27,7 +27,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::connection_recovery_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -445,4 +445,4 @@ TEST_F(ConnectionRecoveryTest, ServerMayComeAndGoWhileManyAsk) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::connection_recovery_test

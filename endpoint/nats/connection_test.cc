@@ -17,7 +17,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::connection_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -462,4 +462,4 @@ TEST(ConnectionOpenTest, BadOptionsAreRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::connection_test

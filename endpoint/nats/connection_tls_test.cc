@@ -12,7 +12,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::connection_tls_test {
 namespace {
 
 using std::chrono::seconds;
@@ -211,4 +211,4 @@ TEST_F(ConnectionTlsTest, ManyLargeMessagesBothWaysArriveWhole) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::connection_tls_test

@@ -15,7 +15,7 @@
 #include "proto/identity/jwt.h"
 #include "proto/identity/nkey.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::creds_file_test {
 namespace {
 
 using ::testing::AllOf;
@@ -151,4 +151,4 @@ TEST_F(CredsFileTest, TheEndOfACredentialIsTold) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::creds_file_test

@@ -2,7 +2,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::pending_requests_test {
 namespace {
 
 using std::chrono::seconds;
@@ -92,4 +92,4 @@ TEST_F(PendingRequestsTest, AllAreTaken) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::pending_requests_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::permission_violation_test {
 namespace {
 
 using Operation = PermissionViolation::Operation;
@@ -37,4 +37,4 @@ TEST(PermissionViolationTest, OtherTextsAreNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::permission_violation_test

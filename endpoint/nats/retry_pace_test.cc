@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace meshwarden {
+namespace meshwarden::retry_pace_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -66,4 +66,4 @@ TEST_F(RetryPaceTest, AUsualWaitThatIsLongerIsKept) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::retry_pace_test

@@ -15,7 +15,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::server_probe_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -196,4 +196,4 @@ TEST(ResolveBySystemTest, LocalhostIsThisMachine) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::server_probe_test

@@ -2,7 +2,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::server_url_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -52,4 +52,4 @@ TEST(ServerUrlTest, OfALongTextTheBeginningIsShown) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::server_url_test

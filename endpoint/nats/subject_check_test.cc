@@ -4,7 +4,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::subject_check_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -44,4 +44,4 @@ TEST(SubjectCheckTest, LineTextMayHoldSpacesButNoBreaks) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::subject_check_test

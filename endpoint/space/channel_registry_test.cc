@@ -13,7 +13,7 @@
 #include "proto/names.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden {
+namespace meshwarden::channel_registry_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -91,4 +91,4 @@ TEST_F(ChannelRegistryTest, APatternNeverReadsTheRecordOfAChannel) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::channel_registry_test

@@ -23,7 +23,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden {
+namespace meshwarden::control_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -501,4 +501,4 @@ TEST_F(LostAnswerTest, AnAnswerThatTheConnectionLostIsSentAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::control_test

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-namespace meshwarden {
+namespace meshwarden::durable_start_test {
 namespace {
 
 using std::chrono::minutes;
@@ -82,4 +82,4 @@ TEST(StartBehind, WhenNothingIsToldItGoesBackByTheTimeThatAMessageMayWait) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_start_test

@@ -15,7 +15,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 
-namespace meshwarden {
+namespace meshwarden::durable_upkeep_cluster_test {
 namespace {
 
 using ::meshwarden::testing::Eventually;
@@ -64,4 +64,4 @@ TEST_F(DurableUpkeepInClusterTest, OneOfWhichAnotherServerTellsAnotherMomentIsTh
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_upkeep_cluster_test

@@ -19,7 +19,7 @@
 #include "tests/support/interrupted_connection.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden {
+namespace meshwarden::durable_upkeep_test {
 namespace {
 
 using ::meshwarden::testing::BrokerOptions;
@@ -345,4 +345,4 @@ TEST_F(DurableUpkeepTest, WhoeverMayNotDeleteIsToldWhatDiffers) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_upkeep_test

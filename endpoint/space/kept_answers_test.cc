@@ -11,7 +11,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::kept_answers_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -93,4 +93,4 @@ TEST_F(KeptAnswersTest, WhatIsOverMakesRoomFirst) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::kept_answers_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::open_requests_test {
 namespace {
 
 TEST(OpenRequestsTest, EachSenderHasItsOwnPlaces) {
@@ -30,4 +30,4 @@ TEST(OpenRequestsTest, APlaceIsHeldUntilItsLastCopyGoes) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::open_requests_test

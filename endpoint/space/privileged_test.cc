@@ -12,7 +12,7 @@
 #include "base/status_matchers.h"
 #include "tests/support/broker.h"
 
-namespace meshwarden {
+namespace meshwarden::privileged_test {
 namespace {
 
 using ::meshwarden::testing::BrokerOptions;
@@ -275,4 +275,4 @@ TEST_F(PrivilegedTest, ARecordThatReadersWouldRefuseIsNotWritten) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::privileged_test

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::sender_meter_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -112,4 +112,4 @@ TEST(ThreadProcessorTimeTest, GrowsAsTheThreadWorks) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::sender_meter_test

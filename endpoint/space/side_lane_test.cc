@@ -9,7 +9,7 @@
 
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::side_lane_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -82,4 +82,4 @@ TEST_F(SideLaneTest, AStopCarriesOutWhatWaitsAndTakesNoMore) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::side_lane_test

@@ -16,7 +16,7 @@
 #include "proto/subject.h"
 #include "tests/support/broker.h"
 
-namespace meshwarden {
+namespace meshwarden::task_queues_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -248,4 +248,4 @@ TEST_F(TaskQueuesTest, ASpaceWithoutATaskStreamIsNotFound) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::task_queues_test

@@ -10,7 +10,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::command_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -198,4 +198,4 @@ TEST(LineTooLong, NamesTheBound) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::command_test

@@ -6,7 +6,7 @@
 
 #include "manager/agent/test_message.h"
 
-namespace meshwarden {
+namespace meshwarden::data_test {
 namespace {
 
 using ::meshwarden::testing::TestMeshMessage;
@@ -55,4 +55,4 @@ TEST(DataTest, Members) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::data_test

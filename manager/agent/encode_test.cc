@@ -7,7 +7,7 @@
 #include "endpoint/api/refusal_code.h"
 #include "manager/agent/test_message.h"
 
-namespace meshwarden {
+namespace meshwarden::encode_test {
 namespace {
 
 using ::meshwarden::testing::TestMessage;
@@ -67,4 +67,4 @@ TEST(EncodeTest, Lists) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::encode_test

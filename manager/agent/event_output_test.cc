@@ -15,7 +15,7 @@
 #include "manager/agent/test_message.h"
 #include "manager/agent/test_pipe.h"
 
-namespace meshwarden {
+namespace meshwarden::event_output_test {
 namespace {
 
 using ::meshwarden::testing::CountingTarget;
@@ -109,4 +109,4 @@ TEST_F(EventOutputTest, OnceReadyEventsGoOnToTheEnd) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::event_output_test

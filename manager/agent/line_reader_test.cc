@@ -10,7 +10,7 @@
 
 #include "manager/agent/test_pipe.h"
 
-namespace meshwarden {
+namespace meshwarden::line_reader_test {
 namespace {
 
 using ::meshwarden::testing::TestPipe;
@@ -116,4 +116,4 @@ TEST(LineReaderTest, AClosedDescriptorIsAnEnd) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::line_reader_test

@@ -11,7 +11,7 @@
 #include "base/status_matchers.h"
 #include "manager/agent/test_pipe.h"
 
-namespace meshwarden {
+namespace meshwarden::line_writer_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -133,4 +133,4 @@ TEST_P(LineWriterTest, TheDescriptorKeepsItsFlags) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::line_writer_test

@@ -9,7 +9,7 @@
 #include "base/status_matchers.h"
 #include "manager/agent/test_message.h"
 
-namespace meshwarden {
+namespace meshwarden::open_deliveries_test {
 namespace {
 
 using ::meshwarden::testing::CountingTarget;
@@ -94,4 +94,4 @@ TEST(OpenDeliveriesTest, WhatWasNeverOpenIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::open_deliveries_test

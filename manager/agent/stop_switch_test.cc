@@ -7,7 +7,7 @@
 #include <csignal>
 #include <future>
 
-namespace meshwarden {
+namespace meshwarden::stop_switch_test {
 namespace {
 
 class StopSwitchTest : public ::testing::Test {
@@ -62,4 +62,4 @@ TEST_F(StopSwitchTest, WhatStopsMayRequestAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::stop_switch_test

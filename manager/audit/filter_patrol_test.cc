@@ -5,7 +5,7 @@
 
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::filter_patrol_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -30,4 +30,4 @@ TEST(FilterPatrolTest, StopsWithoutWaitingForItsTime) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::filter_patrol_test

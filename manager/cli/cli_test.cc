@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::cli_test {
 namespace {
 
 using ::testing::AllOf;
@@ -359,4 +359,4 @@ TEST_F(CliTest, ABrokerThatIsNotThereIsAnErrorThatSaysWhatToDo) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::cli_test

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-namespace meshwarden {
+namespace meshwarden::consumer_room_test {
 namespace {
 
 using ::testing::AllOf;
@@ -41,4 +41,4 @@ TEST(ConsumerRoom, AStreamsOwnLimitCounts) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::consumer_room_test

@@ -14,7 +14,7 @@
 #include "base/status_matchers.h"
 #include "provisioning/mint.h"
 
-namespace meshwarden {
+namespace meshwarden::creds_out_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -220,4 +220,4 @@ TEST_F(CredsOutTest, AnErrorNeverShowsASeed) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::creds_out_test

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-namespace meshwarden {
+namespace meshwarden::creds_report_test {
 namespace {
 
 using ::testing::AllOf;
@@ -88,4 +88,4 @@ TEST(CredsReport, JsonHasTheSame) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::creds_report_test

@@ -9,7 +9,7 @@
 #include "base/status_matchers.h"
 #include "provisioning/left_in_part.h"
 
-namespace meshwarden {
+namespace meshwarden::provision_outcome_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -79,4 +79,4 @@ TEST(WithAdvice, SaysThatTheSameCommandHelpsOnlyWhereItDoes) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::provision_outcome_test

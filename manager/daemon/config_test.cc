@@ -8,7 +8,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::config_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -173,4 +173,4 @@ TEST(CheckComplete, ACertificateNeedsItsKey) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::config_test

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::daemon_flags_test {
 namespace {
 
 using ::testing::AllOf;
@@ -119,4 +119,4 @@ TEST_F(DaemonFlagsTest, AFileThatIsNotThereIsOne) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::daemon_flags_test

@@ -12,7 +12,7 @@
 #include "base/status_matchers.h"
 #include "provisioning/space.h"
 
-namespace meshwarden {
+namespace meshwarden::material_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -125,4 +125,4 @@ TEST_F(MaterialTest, ACredsFileOpenToOthersIsWarnedOf) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::material_test

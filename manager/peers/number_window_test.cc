@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-namespace meshwarden {
+namespace meshwarden::number_window_test {
 namespace {
 
 TEST(NumberWindowTest, EachNumberIsTakenOnce) {
@@ -26,4 +26,4 @@ TEST(NumberWindowTest, WhatLiesFarBackCountsAsTaken) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::number_window_test

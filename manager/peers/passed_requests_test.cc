@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace meshwarden {
+namespace meshwarden::passed_requests_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -133,4 +133,4 @@ TEST_F(PassedRequestsTest, TooManyAreNotKept) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::passed_requests_test

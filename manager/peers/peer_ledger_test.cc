@@ -8,7 +8,7 @@
 
 #include "base/secret_token.h"
 
-namespace meshwarden {
+namespace meshwarden::peer_ledger_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -271,4 +271,4 @@ TEST(PeerLedgerPropertyTest, NeverTwoActForOneAgent) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::peer_ledger_test

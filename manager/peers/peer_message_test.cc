@@ -9,7 +9,7 @@
 #include "base/secret_token.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::peer_message_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -81,4 +81,4 @@ TEST_F(PeerMessageTest, WhatIsTooLongIsNotLookedAt) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::peer_message_test

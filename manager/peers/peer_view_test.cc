@@ -9,7 +9,7 @@
 #include "base/secret_token.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::peer_view_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -89,4 +89,4 @@ TEST(PeerViewTest, WhatIsNoViewIsRefused) {
 TEST(PeerViewTest, AnInboxCannotBeGuessed) { EXPECT_THAT(MakePeer().Inbox(), Not(MakePeer().Inbox())); }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::peer_view_test

@@ -23,7 +23,7 @@
 
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::log_output_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -216,4 +216,4 @@ TEST(LogOutput, ADiskThatIsFullHurtsNobody) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::log_output_test

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::log_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -104,4 +104,4 @@ TEST(LogNames, OthersAreRefusedWithTheChoices) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::log_test

@@ -10,7 +10,7 @@
 #include <future>
 #include <utility>
 
-namespace meshwarden {
+namespace meshwarden::nap_watch_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -65,4 +65,4 @@ TEST(NapWatchTest, StandingStillIsANap) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::nap_watch_test

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::repeat_limit_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -56,4 +56,4 @@ TEST(RepeatLimit, MoreThingsThanItKeepsCountAsOneUntilOthersAreOld) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::repeat_limit_test

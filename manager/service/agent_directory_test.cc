@@ -12,7 +12,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::agent_directory_test {
 namespace {
 
 using ::meshwarden::testing::StatusIs;
@@ -191,4 +191,4 @@ TEST_F(AgentDirectoryTest, AnAnswerMayLookUpAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::agent_directory_test

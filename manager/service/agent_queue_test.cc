@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::agent_queue_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -217,4 +217,4 @@ TEST(AgentQueue, UnderLoadFromManyThreadsNoTwoTurnsOfAnAgentMeet) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::agent_queue_test

@@ -16,7 +16,7 @@
 #include "endpoint/space/privileged.h"
 #include "tests/support/broker.h"
 
-namespace meshwarden {
+namespace meshwarden::chat_filters_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -81,4 +81,4 @@ TEST_F(ChatFiltersTest, NoDurableIsNotFound) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::chat_filters_test

@@ -6,7 +6,7 @@
 #include <future>
 #include <memory>
 
-namespace meshwarden {
+namespace meshwarden::deadline_watch_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -60,4 +60,4 @@ TEST(DeadlineWatch, DestructionDoesNotWaitForDeadlines) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::deadline_watch_test

@@ -18,7 +18,7 @@
 #include "base/mutex.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden {
+namespace meshwarden::late_moves_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -235,4 +235,4 @@ TEST_F(LateMovesTest, WithoutAMoveThatWasLostNobodyLooks) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::late_moves_test

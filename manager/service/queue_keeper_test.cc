@@ -24,7 +24,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/eventually.h"
 
-namespace meshwarden {
+namespace meshwarden::queue_keeper_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -369,4 +369,4 @@ TEST_F(QueueKeeperTest, OneThatWasNeverStartedEnds) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::queue_keeper_test

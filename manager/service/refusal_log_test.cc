@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::refusal_log_test {
 namespace {
 
 using std::chrono::seconds;
@@ -59,4 +59,4 @@ TEST_F(RefusalLogTest, TheTextOfARequestIsPrintableAndShort) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::refusal_log_test

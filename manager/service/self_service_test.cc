@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 
-namespace meshwarden {
+namespace meshwarden::self_service_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -484,4 +484,4 @@ TEST_F(SelfServiceInAHurryTest, ARequestThatWaitedTooLongChangesNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::self_service_test

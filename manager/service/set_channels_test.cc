@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::set_channels_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -190,4 +190,4 @@ TEST(DecideSetChannels, AnOverlapThatAThirdPatternSwallowsIsGranted) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::set_channels_test

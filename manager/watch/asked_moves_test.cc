@@ -5,7 +5,7 @@
 
 #include <optional>
 
-namespace meshwarden {
+namespace meshwarden::asked_moves_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -72,4 +72,4 @@ TEST(AskedMoves, WithMoreThanThereIsRoomForEveryPlaceIsAskedFor) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::asked_moves_test

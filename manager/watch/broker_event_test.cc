@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::broker_event_test {
 namespace {
 
 constexpr char kApi[] = "$JS.EVENT.ADVISORY.API";
@@ -137,4 +137,4 @@ TEST(PlaceMoves, NamesOneStreamAndNoLiteralSubject) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::broker_event_test

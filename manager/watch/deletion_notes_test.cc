@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace meshwarden {
+namespace meshwarden::deletion_notes_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -45,4 +45,4 @@ TEST(DeletionNotes, AreBounded) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::deletion_notes_test

@@ -13,7 +13,7 @@
 #include "endpoint/jetstream/durable_comparison.h"
 #include "policy/loader.h"
 
-namespace meshwarden {
+namespace meshwarden::durable_anew_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -93,4 +93,4 @@ TEST_F(ChatDurableAnewTest, OneThatNobodyHasUsedIsAsAtBirth) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_anew_test

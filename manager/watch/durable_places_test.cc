@@ -9,7 +9,7 @@
 
 #include "manager/watch/asked_moves.h"
 
-namespace meshwarden {
+namespace meshwarden::durable_places_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -176,4 +176,4 @@ TEST_F(DurablePlacesTest, RemembersWhatItTakesToMakeOneAnew) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::durable_places_test

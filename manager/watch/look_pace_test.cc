@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::look_pace_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -55,4 +55,4 @@ TEST_F(LookPaceTest, ALookThatTakesLongerThanTheIntervalIsFollowedByAPause) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::look_pace_test

@@ -6,7 +6,7 @@
 
 #include "proto/names.h"
 
-namespace meshwarden {
+namespace meshwarden::suspect_test {
 namespace {
 
 constexpr char kId[] = "UBWELKWEPGVQ7Y5GYA7ISJOSML4ZB2ISDZ4WGYEJ4Q4IBDM3EMTVE5VD";
@@ -76,4 +76,4 @@ TEST(AgentOfChatDurable, IsNotTheOneOfAHistoryReader) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::suspect_test

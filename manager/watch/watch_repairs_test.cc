@@ -14,7 +14,7 @@
 #include "proto/names.h"
 #include "tests/support/broker.h"
 
-namespace meshwarden {
+namespace meshwarden::watch_repairs_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -115,4 +115,4 @@ TEST_F(WatchRepairsTest, WhereItCannotBeSeenWhetherItIsGoneNothingIsDone) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::watch_repairs_test

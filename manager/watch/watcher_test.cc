@@ -23,7 +23,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/eventually.h"
 
-namespace meshwarden {
+namespace meshwarden::watcher_test {
 namespace {
 
 using ::meshwarden::testing::Collector;
@@ -152,4 +152,4 @@ TEST_F(WatcherTest, OfWhatIsGoneOnlyAChatDurableIsLookedFor) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::watcher_test

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace meshwarden {
+namespace meshwarden::base32_test {
 namespace {
 
 std::string Encode(std::string_view bytes) {
@@ -61,4 +61,4 @@ TEST(Base32Test, LengthMustBelongToTheBytes) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::base32_test

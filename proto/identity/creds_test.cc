@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::creds_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -164,4 +164,4 @@ TEST_F(CredsTest, LoadNamesTheFile) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::creds_test

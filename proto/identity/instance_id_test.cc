@@ -6,7 +6,7 @@
 
 #include "proto/identity/nkey.h"
 
-namespace meshwarden {
+namespace meshwarden::instance_id_test {
 namespace {
 
 TEST(IsInstanceIdTest, AUsersPublicKeyIsOne) {
@@ -37,4 +37,4 @@ TEST(IsInstanceIdTest, ANameIsNone) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::instance_id_test

@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::jwt_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -229,4 +229,4 @@ TEST(Base64UrlTest, OnlyTheOneSpellingIsRead) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::jwt_test

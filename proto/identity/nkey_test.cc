@@ -7,7 +7,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden {
+namespace meshwarden::nkey_test {
 namespace {
 
 using ::meshwarden::testing::IsOk;
@@ -149,4 +149,4 @@ TEST(NkeyTest, PublicKeyIsNoSeed) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::nkey_test

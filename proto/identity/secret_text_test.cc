@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace meshwarden {
+namespace meshwarden::secret_text_test {
 namespace {
 
 TEST(JoinSecretTest, PartsStandOneAfterTheOther) {
@@ -19,4 +19,4 @@ TEST(JoinSecretTest, BytesAboveAsciiStayAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace meshwarden
+}  // namespace meshwarden::secret_text_test

@@ -13,7 +13,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::conformance {
+namespace meshwarden::conformance::broker_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -53,4 +53,4 @@ TEST_F(BrokerCases, ADifferenceIsSeen) {
 }
 
 }  // namespace
-}  // namespace meshwarden::conformance
+}  // namespace meshwarden::conformance::broker_test

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden::conformance {
+namespace meshwarden::conformance::credentials_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -86,4 +86,4 @@ TEST_F(CredentialCasesTest, MissingPartsFail) {
 }
 
 }  // namespace
-}  // namespace meshwarden::conformance
+}  // namespace meshwarden::conformance::credentials_test

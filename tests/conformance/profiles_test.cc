@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden::conformance {
+namespace meshwarden::conformance::profiles_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -117,4 +117,4 @@ TEST_F(ProfileCasesTest, UnknownProfilesOptionsAndShapesFail) {
 }
 
 }  // namespace
-}  // namespace meshwarden::conformance
+}  // namespace meshwarden::conformance::profiles_test

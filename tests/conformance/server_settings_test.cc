@@ -4,7 +4,7 @@
 
 #include "base/status_matchers.h"
 
-namespace meshwarden::conformance {
+namespace meshwarden::conformance::server_settings_test {
 namespace {
 
 using ::meshwarden::testing::IsOkAndHolds;
@@ -44,4 +44,4 @@ TEST(ServerSettingsTest, BrokenStructureIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden::conformance
+}  // namespace meshwarden::conformance::server_settings_test

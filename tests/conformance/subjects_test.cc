@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/status_matchers.h"
 
-namespace meshwarden::conformance {
+namespace meshwarden::conformance::subjects_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -58,4 +58,4 @@ TEST(SubjectCasesTest, UnknownFunctionsAndMalformedCasesFail) {
 }
 
 }  // namespace
-}  // namespace meshwarden::conformance
+}  // namespace meshwarden::conformance::subjects_test

@@ -5,7 +5,7 @@
 #include "base/status_matchers.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e01_identity_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -97,4 +97,4 @@ TEST_F(CredsIdentityTest, E1_CredsExcludeOtherWaysToLogIn) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e01_identity_test

@@ -14,7 +14,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e02_starting_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -235,4 +235,4 @@ TEST(MonitoredStartTest, E2_TheServerSeesNameAndInboxPrefix) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e02_starting_test

@@ -11,7 +11,7 @@
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e04_lost_durable_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -202,4 +202,4 @@ TEST(RefusedPullTest, E4_ARefusedPullAloneIsNoReasonToBindAnew) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e04_lost_durable_test

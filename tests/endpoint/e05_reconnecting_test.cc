@@ -9,7 +9,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e05_reconnecting_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -235,4 +235,4 @@ TEST_P(ReconnectingTest, E5_StopWhileStarting) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e05_reconnecting_test

@@ -11,7 +11,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e06_events_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -158,4 +158,4 @@ TEST_F(DenialTest, E6_AnAgentsOrdinaryLifeHasNoDenials) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e06_events_test

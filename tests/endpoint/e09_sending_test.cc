@@ -17,7 +17,7 @@
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e09_sending_test {
 namespace {
 
 using ::testing::AllOf;
@@ -312,4 +312,4 @@ TEST(Sending, E9_WithoutASpaceTheErrorSaysSo) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e09_sending_test

@@ -15,7 +15,7 @@
 #include "proto/uuid.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e10_receiving_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -276,4 +276,4 @@ TEST_P(ReceivingTest, E10_AStoredMessageThatLooksLikeAStatusIsTerminated) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e10_receiving_test

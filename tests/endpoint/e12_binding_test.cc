@@ -14,7 +14,7 @@
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e12_binding_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -232,4 +232,4 @@ TEST(MadeAnewTest, E12_ADurableThatWasMadeAnewGoesOnWhereTheOtherWas) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e12_binding_test

@@ -14,7 +14,7 @@
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e12_following_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -173,4 +173,4 @@ TEST_F(FollowingTest, E12_OneWithAListOfItsOwnDoesNotFollow) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e12_following_test

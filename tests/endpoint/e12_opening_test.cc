@@ -11,7 +11,7 @@
 #include "base/status_matchers.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e12_opening_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -98,4 +98,4 @@ TEST_P(OpeningTest, E12_TheFirstChannelMayBeJoinedLater) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e12_opening_test

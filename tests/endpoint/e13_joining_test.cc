@@ -15,7 +15,7 @@
 #include "proto/names.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e13_joining_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -283,4 +283,4 @@ TEST_P(JoiningTest, E13_WhatIsNoChannelIsRefused) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e13_joining_test

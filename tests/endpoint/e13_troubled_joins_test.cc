@@ -15,7 +15,7 @@
 #include "base/status_matchers.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e13_troubled_joins_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -138,4 +138,4 @@ TEST_F(TroubledTest, E16_AChannelWhoseHistoryCantBeReadKeepsNoOtherWaiting) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e13_troubled_joins_test

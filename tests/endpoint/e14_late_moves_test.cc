@@ -17,7 +17,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e14_late_moves_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -168,4 +168,4 @@ TEST_P(LateAuthMoveTest, E14_WhatALauncherPutsRightInsteadComesWithAllThatWasMis
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e14_late_moves_test

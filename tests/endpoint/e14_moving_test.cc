@@ -8,7 +8,7 @@
 #include "base/status_matchers.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e14_moving_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -52,4 +52,4 @@ TEST_F(MediatedTest, E14_WithoutAManagerTheSetIsFixed) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e14_moving_test

@@ -20,7 +20,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e14_unclear_moves_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -478,4 +478,4 @@ TEST_F(UnclearMoveTest, E13_WhatIsPublishedAsTheFilterMovesIsHeardWithoutARightT
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e14_unclear_moves_test

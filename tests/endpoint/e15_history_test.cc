@@ -10,7 +10,7 @@
 #include "base/status_matchers.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e15_history_test {
 namespace {
 
 class HistoryTest : public BothModes {};
@@ -36,4 +36,4 @@ TEST_P(HistoryTest, E15_AHistoryOfManyPagesComesWholeAndInOrder) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e15_history_test

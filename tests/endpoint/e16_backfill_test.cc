@@ -9,7 +9,7 @@
 #include "endpoint/space/privileged.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e16_backfill_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -180,4 +180,4 @@ TEST(NarrowBackfillTest, E16_WithoutTheRightToTheHistoryTheChannelIsLiveAndSaysS
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e16_backfill_test

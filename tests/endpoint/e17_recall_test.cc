@@ -10,7 +10,7 @@
 #include "endpoint/space/privileged.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e17_recall_test {
 namespace {
 
 using ::testing::AllOf;
@@ -124,4 +124,4 @@ TEST(Recall, E17_MoreThanOneCallBringsIsAnError) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e17_recall_test

@@ -20,7 +20,7 @@
 #include "proto/uuid.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e18_control_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -377,4 +377,4 @@ TEST_F(AgentControlTest, E18_AnAgentThatServesIsTold) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e18_control_test

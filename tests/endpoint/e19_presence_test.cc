@@ -14,7 +14,7 @@
 #include "proto/presence.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e19_presence_test {
 namespace {
 
 using ::testing::Contains;
@@ -309,4 +309,4 @@ TEST_P(PresenceTest, E19_AnActivityThatWasRefusedIsNotKept) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e19_presence_test

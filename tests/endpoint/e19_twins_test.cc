@@ -12,7 +12,7 @@
 #include "proto/presence.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e19_twins_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -93,4 +93,4 @@ TEST_P(TwinsTest, E19_ALostConnectionIsNoSecondProcess) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e19_twins_test

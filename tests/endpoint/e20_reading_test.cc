@@ -19,7 +19,7 @@
 #include "proto/uuid.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e20_reading_test {
 namespace {
 
 using ::testing::AllOf;
@@ -451,4 +451,4 @@ TEST(IsReachable, E20_AServerThatDoesNotAnswerIsNotReachable) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e20_reading_test

@@ -17,7 +17,7 @@
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::e21_privileged_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -241,4 +241,4 @@ TEST_F(AgentTest, E21_AnAgentsCredentialIsDeniedAllOfIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::e21_privileged_test

@@ -15,7 +15,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::reliability_crash_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -134,4 +134,4 @@ TEST_P(CrashTest, Reliability_WhatWasAckedDoesNotComeAgain) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::reliability_crash_test

@@ -16,7 +16,7 @@
 #include "tests/endpoint/space.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::stress_life_cycle_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -211,4 +211,4 @@ TEST_P(LifeCycleStressTest, RandomCallsAndFaultsLeaveAllWell) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::stress_life_cycle_test

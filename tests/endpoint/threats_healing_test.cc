@@ -24,7 +24,7 @@
 #include "tests/support/attacker.h"
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_healing_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -385,4 +385,4 @@ TEST_F(HealingThreats, T25_WhatIsNoPresenceIsNotHeeded) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_healing_test

@@ -16,7 +16,7 @@
 #include "proto/subject.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_receiving_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -337,4 +337,4 @@ TEST_F(ReceivingThreats, T19_ACopyIntoAnotherStreamOrAServiceDoesNothing) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_receiving_test

@@ -10,7 +10,7 @@
 #include "endpoint/space/privileged.h"
 #include "tests/endpoint/space.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::wildcard_joins_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -132,4 +132,4 @@ TEST_P(WildcardTest, PatternsOfTheConfigurationAreReadFromTheStart) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::wildcard_joins_test

@@ -18,7 +18,7 @@
 #include "tests/examples/own_network.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::examples_test {
 namespace {
 
 using ::testing::AllOf;
@@ -215,4 +215,4 @@ TEST(SubcommandsOf, ReadsTheirNames) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::examples_test

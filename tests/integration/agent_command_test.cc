@@ -16,7 +16,7 @@
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::agent_command_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -260,4 +260,4 @@ TEST_F(AgentCommandTest, E22_RefusedRepliesCarryACode) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::agent_command_test

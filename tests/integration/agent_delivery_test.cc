@@ -18,7 +18,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::agent_delivery_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -141,4 +141,4 @@ TEST_F(ManualAckTest, E22_WithoutItAMessageIsDoneOnceWrittenOut) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::agent_delivery_test

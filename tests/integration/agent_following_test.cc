@@ -12,7 +12,7 @@
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::agent_following_test {
 namespace {
 
 TEST_F(AgentCommandTest, E22_WithoutChannelsItReadsWhatItsDurableReads) {
@@ -53,4 +53,4 @@ TEST_F(AgentCommandTest, E22_AnEmptyRoleTakesNoTasks) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::agent_following_test

@@ -16,7 +16,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::agent_life_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -138,4 +138,4 @@ TEST_F(StuckDriverTest, E22_TheEndOfTheInputStopsThough) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::agent_life_test

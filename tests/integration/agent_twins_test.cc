@@ -13,7 +13,7 @@
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::agent_twins_test {
 namespace {
 
 bool IsTold(const Json& line) {
@@ -46,4 +46,4 @@ TEST_F(AgentCommandTest, E19_OneThatWasKilledAndStartedAgainIsAlone) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::agent_twins_test

@@ -25,7 +25,7 @@
 #include "tests/support/sanitizer.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::broker_away_test {
 namespace {
 
 using ::testing::AnyOf;
@@ -200,4 +200,4 @@ TEST_F(BrokerAway, SigtermWhileTheBrokerIsHungStillEnds) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::broker_away_test

@@ -22,7 +22,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::cli_test {
 namespace {
 
 using ::testing::AllOf;
@@ -177,4 +177,4 @@ TEST_F(CliTest, MistakesAreToldWithWhatToDo) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::cli_test

@@ -20,7 +20,7 @@
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::credentials_test {
 namespace {
 
 using std::chrono::seconds;
@@ -115,4 +115,4 @@ TEST_F(CredentialsOnDisk, AnAgentWhoseCredentialEndedIsBackWhenItIsRenewed) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::credentials_test

@@ -15,7 +15,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::harden_test {
 namespace {
 
 using std::chrono::seconds;
@@ -155,4 +155,4 @@ TEST_F(HardenTest, AFolderThatIsNoSpaceIsTold) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::harden_test

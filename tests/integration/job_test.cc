@@ -16,7 +16,7 @@
 #include "proto/subject.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::job_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -295,4 +295,4 @@ TEST_F(JobTest, TwoManagersShareTheRequestsAndEitherMayDie) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::job_test

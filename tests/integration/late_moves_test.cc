@@ -16,7 +16,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::late_moves_test {
 namespace {
 
 constexpr char kPolicy[] = R"(
@@ -117,4 +117,4 @@ TEST_F(LateMovesTest, StayWhereNothingLaterWasConfirmed) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::late_moves_test

@@ -15,7 +15,7 @@
 #include "base/status_matchers.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::node_client_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -99,4 +99,4 @@ TEST_F(NodeClient, BindsReceivesIsDeniedAndMovesItsChannels) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::node_client_test

@@ -32,7 +32,7 @@
 #include "tests/support/collector.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::node_mesh_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -478,4 +478,4 @@ TEST_F(NodeMesh, HalvesOfCharactersAreReadAndGoOn) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::node_mesh_test

@@ -15,7 +15,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::ready_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -123,4 +123,4 @@ TEST_F(ReadyTest, WhatNoWaitingCuresEndsIt) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::ready_test

@@ -22,7 +22,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::records_test {
 namespace {
 
 using ::testing::AllOf;
@@ -314,4 +314,4 @@ TEST_F(RecordsTest, CredentialsOfBeforeTheMoveAreRefusedWithWhatToDo) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::records_test

@@ -15,7 +15,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/tcp_proxy.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::stop_test {
 namespace {
 
 using std::chrono::seconds;
@@ -89,4 +89,4 @@ TEST_F(StopWhileConnecting, AnAgentThatLostItsBrokerEndsAtOnce) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::stop_test

@@ -18,7 +18,7 @@
 #include "provisioning/record_keys.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_broker_test {
 namespace {
 
 using ::testing::AnyOf;
@@ -318,4 +318,4 @@ TEST_F(BrokerThreats, T20_ReadOnlyCredentialsCannotJoinAControlQueueGroup) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_broker_test

@@ -20,7 +20,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_flood_test {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
@@ -165,4 +165,4 @@ TEST_F(FloodThreats, T14_TenThousandRequestsSlowNobodyElse) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_flood_test

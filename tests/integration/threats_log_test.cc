@@ -19,7 +19,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_log_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -142,4 +142,4 @@ TEST_F(LogThreats, T32_AReaderThatIsGoneHurtsNobody) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_log_test

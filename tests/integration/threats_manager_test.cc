@@ -19,7 +19,7 @@
 #include "tests/support/mesh.h"
 #include "tests/support/sanitizer.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_manager_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -310,4 +310,4 @@ TEST_F(ManagerThreats, T21_SetsThatCollapseBadlyKeepTheWiderFilter) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_manager_test

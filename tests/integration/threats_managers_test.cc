@@ -18,7 +18,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_managers_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -169,4 +169,4 @@ TEST_F(ManagersThreats, WhoeverIsAskedEachRequestIsAnswered) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_managers_test

@@ -17,7 +17,7 @@
 #include "proto/subject.h"
 #include "tests/integration/watch_fixture.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_registry_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -134,4 +134,4 @@ TEST_F(RegistryThreats, T25_Control_WithoutAWatcherItStaysReplaced) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_registry_test

@@ -17,7 +17,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_reply_test {
 namespace {
 
 constexpr char kPolicy[] = R"(
@@ -266,4 +266,4 @@ INSTANTIATE_TEST_SUITE_P(EachEmptyAnswer, StepDownThreats,
                          ::testing::Values(Answer::kPullStatus, Answer::kAckAnswer), NameOf);
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_reply_test

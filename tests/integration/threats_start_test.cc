@@ -16,7 +16,7 @@
 #include "proto/subject.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_start_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -130,4 +130,4 @@ TEST_F(StartThreats, T29_ADurableWithoutARecordIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_start_test

@@ -24,7 +24,7 @@
 #include "provisioning/mint.h"
 #include "tests/integration/watch_fixture.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::threats_watch_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -451,4 +451,4 @@ TEST_F(WatchThreats, T17_AWatchersCredentialSaysNothingAndHearsNoMessage) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::threats_watch_test

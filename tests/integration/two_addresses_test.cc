@@ -23,7 +23,7 @@
 #include "tests/support/agent_child.h"
 #include "tests/support/mesh.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::two_addresses_test {
 namespace {
 
 constexpr char kPolicy[] = R"(
@@ -103,4 +103,4 @@ TEST_F(TwoAddresses, AnAgentDoesSoToo) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::two_addresses_test

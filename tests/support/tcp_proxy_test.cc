@@ -9,7 +9,7 @@
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 
-namespace meshwarden::testing {
+namespace meshwarden::testing::tcp_proxy_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -160,4 +160,4 @@ TEST_F(TcpProxyTest, ServerThatIsGoneIsSeenByTheClient) {
 }
 
 }  // namespace
-}  // namespace meshwarden::testing
+}  // namespace meshwarden::testing::tcp_proxy_test
