@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/status.h"
-#include "endpoint/nats/cancellation.h"
+#include "endpoint/nats/server/cancellation.h"
 #include "manager/daemon/daemon.h"
 #include "manager/daemon/daemon_flags.h"
 #include "manager/daemon/material.h"

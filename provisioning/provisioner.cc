@@ -10,8 +10,8 @@
 #include "endpoint/space/privileged.h"
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
-#include "provisioning/agent_credential.h"
-#include "provisioning/agent_record.h"
+#include "provisioning/minting/agent_credential.h"
+#include "provisioning/records/agent_record.h"
 #include "provisioning/reservation.h"
 
 namespace meshwarden {

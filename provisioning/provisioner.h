@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "endpoint/jetstream/jetstream_api.h"
 #include "policy/policy.h"
-#include "provisioning/mint.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/records/record_keeper.h"
 
 namespace meshwarden {
 

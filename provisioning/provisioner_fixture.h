@@ -21,12 +21,12 @@
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
-#include "provisioning/credential.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/credential.h"
+#include "provisioning/minting/mint.h"
 #include "provisioning/provisioner.h"
-#include "provisioning/record_keeper.h"
-#include "provisioning/space.h"
-#include "provisioning/space_setup.h"
+#include "provisioning/records/record_keeper.h"
+#include "provisioning/space/space.h"
+#include "provisioning/space/space_setup.h"
 #include "tests/support/broker.h"
 
 namespace meshwarden {

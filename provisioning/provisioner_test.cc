@@ -12,7 +12,7 @@
 #include "proto/identity/jwt.h"
 #include "proto/names.h"
 #include "provisioning/provisioner_fixture.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/records/record_keeper.h"
 
 namespace meshwarden::provisioner_test {
 namespace {

@@ -12,8 +12,8 @@
 #include <functional>
 
 #include "base/clock.h"
-#include "provisioning/agent_record.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/records/agent_record.h"
+#include "provisioning/records/record_keeper.h"
 
 namespace meshwarden {
 

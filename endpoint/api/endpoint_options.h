@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/secret.h"
-#include "endpoint/nats/connection_options.h"
-#include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/server/connection_options.h"
+#include "endpoint/nats/server/creds_file.h"
 #include "proto/identity/creds.h"
 #include "proto/presence.h"
 

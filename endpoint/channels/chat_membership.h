@@ -99,7 +99,8 @@ class ChatMembership {
   void Resolve(const ConsumerInfo& info) MW_REQUIRES(filter_mutex_);
   // What the broker says of the filter.
   void NoteFilter(const ConsumerInfo& info) MW_REQUIRES(mutex_);
-  // Following (chat_membership_following.cc): at the first bind, at a look, and what is to be said of it.
+  // Binding is in chat_membership_binding.cc. Following (chat_membership_following.cc): at the first bind, at
+  // a look, and what is to be said of it.
   void JoinWhatIsRead(const ConsumerInfo& info) MW_REQUIRES(mutex_);
   void NoteAdded(const ConsumerInfo& info) MW_REQUIRES(mutex_);
   bool MayAdopt() MW_REQUIRES(mutex_);

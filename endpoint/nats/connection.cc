@@ -8,7 +8,7 @@
 #include "endpoint/nats/blocking.h"
 #include "endpoint/nats/nats_connection.h"
 #include "endpoint/nats/no_responders.h"
-#include "endpoint/nats/tls_files.h"
+#include "endpoint/nats/server/tls_files.h"
 #include "proto/token.h"
 
 namespace meshwarden {

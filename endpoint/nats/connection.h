@@ -29,8 +29,8 @@
 #include <utility>
 #include <vector>
 
-#include "endpoint/nats/connection_options.h"
-#include "endpoint/nats/nats_message.h"
+#include "endpoint/nats/link/nats_message.h"
+#include "endpoint/nats/server/connection_options.h"
 
 namespace meshwarden {
 

@@ -19,11 +19,11 @@
 
 #include "base/status_matchers.h"
 #include "endpoint/nats/connection.h"
-#include "endpoint/nats/connection_events.h"
 #include "endpoint/nats/connection_recovery_fixture.h"
-#include "endpoint/nats/event_loop.h"
-#include "endpoint/nats/nats_link.h"
-#include "endpoint/nats/server_url.h"
+#include "endpoint/nats/link/connection_events.h"
+#include "endpoint/nats/link/event_loop.h"
+#include "endpoint/nats/link/nats_link.h"
+#include "endpoint/nats/server/server_url.h"
 #include "tests/support/broker.h"
 #include "tests/support/collector.h"
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/status.h"
-#include "endpoint/nats/nats_codec.h"
+#include "endpoint/nats/link/nats_codec.h"
+#include "endpoint/nats/link/subject_check.h"
 #include "endpoint/nats/no_responders.h"
-#include "endpoint/nats/subject_check.h"
 #include "proto/names.h"
 
 namespace meshwarden {

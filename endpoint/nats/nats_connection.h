@@ -16,18 +16,18 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/nats/callback_registry.h"
 #include "endpoint/nats/connection.h"
-#include "endpoint/nats/connection_events.h"
-#include "endpoint/nats/event_loop.h"
-#include "endpoint/nats/nats_link.h"
+#include "endpoint/nats/link/callback_registry.h"
+#include "endpoint/nats/link/connection_events.h"
+#include "endpoint/nats/link/event_loop.h"
+#include "endpoint/nats/link/nats_link.h"
+#include "endpoint/nats/link/subscription_feed.h"
 #include "endpoint/nats/pending_requests.h"
 #include "endpoint/nats/permission_violation.h"
-#include "endpoint/nats/resolver.h"
 #include "endpoint/nats/retry_pace.h"
-#include "endpoint/nats/server_probe.h"
-#include "endpoint/nats/server_url.h"
-#include "endpoint/nats/subscription_feed.h"
+#include "endpoint/nats/server/resolver.h"
+#include "endpoint/nats/server/server_probe.h"
+#include "endpoint/nats/server/server_url.h"
 #include "endpoint/nats/told_causes.h"
 
 namespace meshwarden {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "endpoint/nats/nats_message.h"
+#include "endpoint/nats/link/nats_message.h"
 
 namespace meshwarden {
 

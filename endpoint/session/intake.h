@@ -22,7 +22,7 @@
 #include "endpoint/delivery/pull_loop.h"
 #include "endpoint/delivery/seen_messages.h"
 #include "endpoint/delivery/settled_floor.h"
-#include "endpoint/nats/nats_message.h"
+#include "endpoint/nats/link/nats_message.h"
 
 namespace meshwarden {
 

@@ -1,5 +1,5 @@
 // Asking a broker whether the verbs of the JetStream API that destroy are out of reach in a space (see
-// provisioning/api_mappings.h). Nothing that exists is named in the question, so that it does no harm.
+// provisioning/space/api_mappings.h). Nothing that exists is named in the question, so that it does no harm.
 #pragma once
 
 #include <chrono>

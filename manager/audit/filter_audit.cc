@@ -14,7 +14,7 @@
 #include "proto/channel_pattern.h"
 #include "proto/names.h"
 #include "proto/subject.h"
-#include "provisioning/recorded_agent.h"
+#include "provisioning/records/recorded_agent.h"
 
 namespace meshwarden {
 namespace {

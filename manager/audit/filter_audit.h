@@ -16,7 +16,7 @@
 #include "endpoint/space/privileged.h"
 #include "manager/process/log.h"
 #include "policy/policy.h"
-#include "provisioning/agent_record.h"
+#include "provisioning/records/agent_record.h"
 
 namespace meshwarden {
 

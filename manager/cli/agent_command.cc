@@ -11,7 +11,7 @@
 
 #include "base/private_file.h"
 #include "base/status.h"
-#include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/server/creds_file.h"
 #include "manager/agent/agent_program.h"
 #include "manager/cli/command_line.h"
 #include "manager/process/default_server.h"
@@ -19,9 +19,9 @@
 #include "proto/channel_pattern.h"
 #include "proto/name.h"
 #include "proto/token.h"
-#include "provisioning/control_line.h"
-#include "provisioning/credential.h"
-#include "provisioning/credential_role.h"
+#include "provisioning/minting/credential.h"
+#include "provisioning/minting/credential_role.h"
+#include "provisioning/space/control_line.h"
 
 namespace meshwarden {
 namespace {

@@ -13,7 +13,7 @@
 #include "manager/process/default_server.h"
 #include "proto/duration.h"
 #include "proto/identity/creds.h"
-#include "provisioning/server_version.h"
+#include "provisioning/space/server_version.h"
 
 namespace meshwarden {
 namespace {

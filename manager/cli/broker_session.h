@@ -12,7 +12,7 @@
 
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/nats/connection.h"
-#include "provisioning/credential.h"
+#include "provisioning/minting/credential.h"
 
 namespace meshwarden {
 

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "provisioning/server_version.h"
+#include "provisioning/space/server_version.h"
 
 namespace meshwarden {
 namespace {

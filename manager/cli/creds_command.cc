@@ -22,10 +22,10 @@
 #include "proto/duration.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/control_line.h"
-#include "provisioning/credential.h"
-#include "provisioning/mint.h"
-#include "provisioning/profiles.h"
+#include "provisioning/minting/credential.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/minting/profiles.h"
+#include "provisioning/space/control_line.h"
 
 namespace meshwarden {
 namespace {

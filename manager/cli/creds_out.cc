@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 #include "proto/token.h"
-#include "provisioning/credential.h"
+#include "provisioning/minting/credential.h"
 
 namespace meshwarden {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/status_matchers.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/mint.h"
 
 namespace meshwarden::creds_out_test {
 namespace {

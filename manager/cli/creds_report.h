@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "provisioning/credential.h"
+#include "provisioning/minting/credential.h"
 
 namespace meshwarden {
 

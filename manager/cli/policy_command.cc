@@ -17,7 +17,7 @@
 #include "policy/explain.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
-#include "provisioning/control_line.h"
+#include "provisioning/space/control_line.h"
 
 namespace meshwarden {
 namespace {

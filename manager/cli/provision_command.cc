@@ -25,10 +25,10 @@
 #include "policy/policy.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/control_line.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/mint.h"
 #include "provisioning/provisioner.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/records/record_keeper.h"
+#include "provisioning/space/control_line.h"
 
 namespace meshwarden {
 namespace {

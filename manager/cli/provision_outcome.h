@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "provisioning/agent_record.h"
+#include "provisioning/records/agent_record.h"
 
 namespace meshwarden {
 

@@ -22,10 +22,10 @@
 #include "manager/cli/command_line.h"
 #include "manager/cli/consumer_room.h"
 #include "manager/cli/space_option.h"
-#include "provisioning/harden.h"
-#include "provisioning/mint.h"
-#include "provisioning/space.h"
-#include "provisioning/space_setup.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/space/harden.h"
+#include "provisioning/space/space.h"
+#include "provisioning/space/space_setup.h"
 
 namespace meshwarden {
 namespace {

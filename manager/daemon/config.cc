@@ -20,7 +20,7 @@
 #include "base/yaml/text_check.h"
 #include "base/yaml/yaml_document.h"
 #include "base/yaml/yaml_words.h"
-#include "endpoint/nats/server_url.h"
+#include "endpoint/nats/server/server_url.h"
 #include "proto/token.h"
 
 namespace meshwarden {

@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-#include "endpoint/nats/connection_options.h"
+#include "endpoint/nats/server/connection_options.h"
 #include "manager/process/log.h"
 #include "manager/service/agent_queue.h"
 

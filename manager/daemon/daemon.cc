@@ -17,8 +17,8 @@
 #include "manager/process/default_server.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
-#include "provisioning/agent_record.h"
-#include "provisioning/server_version.h"
+#include "provisioning/records/agent_record.h"
+#include "provisioning/space/server_version.h"
 
 namespace meshwarden {
 namespace {

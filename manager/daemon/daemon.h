@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
-#include "endpoint/nats/cancellation.h"
 #include "endpoint/nats/connection.h"
+#include "endpoint/nats/server/cancellation.h"
 #include "endpoint/space/kept_answers.h"
 #include "endpoint/space/open_requests.h"
 #include "endpoint/space/sender_meter.h"
@@ -32,7 +32,7 @@
 #include "manager/service/refusal_log.h"
 #include "manager/service/self_service.h"
 #include "manager/watch/watcher.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/records/record_keeper.h"
 
 namespace meshwarden {
 

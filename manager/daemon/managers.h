@@ -15,7 +15,7 @@
 #include "manager/peers/serving_order.h"
 #include "manager/process/log.h"
 #include "manager/process/nap_watch.h"
-#include "provisioning/space_secrets.h"
+#include "provisioning/minting/space_secrets.h"
 
 namespace meshwarden {
 

@@ -9,11 +9,11 @@
 
 #include "base/private_file.h"
 #include "base/status.h"
-#include "endpoint/nats/tls_files.h"
+#include "endpoint/nats/server/tls_files.h"
 #include "policy/loader.h"
-#include "provisioning/credential.h"
-#include "provisioning/mint.h"
-#include "provisioning/profiles.h"
+#include "provisioning/minting/credential.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/minting/profiles.h"
 
 namespace meshwarden {
 namespace {

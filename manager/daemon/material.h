@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/server/creds_file.h"
 #include "manager/daemon/config.h"
 #include "policy/policy.h"
-#include "provisioning/space_secrets.h"
+#include "provisioning/minting/space_secrets.h"
 
 namespace meshwarden {
 

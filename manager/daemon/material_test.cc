@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/secret_token.h"
 #include "base/status_matchers.h"
-#include "provisioning/space.h"
+#include "provisioning/space/space.h"
 
 namespace meshwarden::material_test {
 namespace {

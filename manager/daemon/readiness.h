@@ -14,11 +14,11 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "endpoint/jetstream/jetstream_api.h"
-#include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/server/creds_file.h"
 #include "manager/daemon/space_check.h"
 #include "manager/process/log.h"
 #include "manager/process/repeat_limit.h"
-#include "provisioning/space_secrets.h"
+#include "provisioning/minting/space_secrets.h"
 
 namespace meshwarden {
 

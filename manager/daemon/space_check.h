@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "endpoint/jetstream/jetstream_api.h"
-#include "provisioning/space_secrets.h"
+#include "provisioning/minting/space_secrets.h"
 
 namespace meshwarden {
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <random>
 
-#include "endpoint/nats/cancellation.h"
+#include "endpoint/nats/server/cancellation.h"
 #include "manager/process/log.h"
 #include "manager/process/repeat_limit.h"
 #include "manager/process/told_to_stop.h"

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "endpoint/nats/nats_message.h"
+#include "endpoint/nats/link/nats_message.h"
 #include "manager/peers/peer_view.h"
 
 namespace meshwarden {

@@ -31,9 +31,9 @@
 #include "manager/peers/peer_message.h"
 #include "manager/peers/serving_order.h"
 #include "manager/process/log.h"
-#include "provisioning/record_bucket.h"
-#include "provisioning/record_keys.h"
-#include "provisioning/space_secrets.h"
+#include "provisioning/minting/space_secrets.h"
+#include "provisioning/records/record_bucket.h"
+#include "provisioning/records/record_keys.h"
 
 namespace meshwarden {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "provisioning/recorded_agent.h"
+#include "provisioning/records/recorded_agent.h"
 
 namespace meshwarden {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "proto/names.h"
-#include "provisioning/recorded_agent.h"
+#include "provisioning/records/recorded_agent.h"
 
 namespace meshwarden {
 

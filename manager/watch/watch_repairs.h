@@ -13,7 +13,7 @@
 #include "endpoint/jetstream/jetstream_api.h"
 #include "manager/watch/durable_anew.h"
 #include "policy/policy.h"
-#include "provisioning/agent_record.h"
+#include "provisioning/records/agent_record.h"
 
 namespace meshwarden {
 

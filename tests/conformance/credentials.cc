@@ -16,9 +16,9 @@
 #include "proto/identity/creds.h"
 #include "proto/identity/jwt.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/mint.h"
-#include "provisioning/server_config.h"
-#include "provisioning/trust_chain.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/space/server_config.h"
+#include "provisioning/space/trust_chain.h"
 #include "tests/conformance/server_settings.h"
 
 namespace meshwarden::conformance {

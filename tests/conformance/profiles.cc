@@ -13,7 +13,7 @@
 #include "proto/identity/jwt.h"
 #include "proto/names.h"
 #include "proto/subject.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/mint.h"
 
 namespace meshwarden::conformance {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "provisioning/agent_record.h"
-#include "provisioning/record_keys.h"
+#include "provisioning/records/agent_record.h"
+#include "provisioning/records/record_keys.h"
 #include "tests/fuzz/invariant.h"
 
 namespace meshwarden::fuzz {

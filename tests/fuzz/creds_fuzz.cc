@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/mint.h"
 #include "tests/fuzz/invariant.h"
 
 namespace meshwarden::fuzz {

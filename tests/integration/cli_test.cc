@@ -17,7 +17,7 @@
 #include "proto/identity/creds.h"
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
-#include "provisioning/record_keeper.h"
+#include "provisioning/records/record_keeper.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"

@@ -23,7 +23,7 @@
 #include "base/status.h"
 #include "base/status_matchers.h"
 #include "endpoint/endpoint.h"
-#include "endpoint/nats/creds_file.h"
+#include "endpoint/nats/server/creds_file.h"
 #include "proto/identity/creds.h"
 #include "proto/identity/jwt.h"
 #include "proto/identity/nkey.h"

@@ -11,7 +11,7 @@
 #include "base/status_matchers.h"
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/jetstream/jetstream_config.h"
-#include "provisioning/space_setup.h"
+#include "provisioning/space/space_setup.h"
 #include "tests/support/mesh.h"
 #include "tests/support/process.h"
 

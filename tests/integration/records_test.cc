@@ -16,9 +16,9 @@
 #include "endpoint/jetstream/jetstream_api.h"
 #include "endpoint/nats/connection.h"
 #include "proto/names.h"
-#include "provisioning/agent_record.h"
-#include "provisioning/record_bucket.h"
-#include "provisioning/record_keys.h"
+#include "provisioning/records/agent_record.h"
+#include "provisioning/records/record_bucket.h"
+#include "provisioning/records/record_keys.h"
 #include "tests/support/mesh.h"
 #include "tests/support/meshwarden_command.h"
 

@@ -15,7 +15,7 @@
 #include "base/status_matchers.h"
 #include "proto/names.h"
 #include "proto/subject.h"
-#include "provisioning/record_keys.h"
+#include "provisioning/records/record_keys.h"
 #include "tests/support/mesh.h"
 
 namespace meshwarden::testing::threats_broker_test {

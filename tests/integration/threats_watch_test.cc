@@ -21,7 +21,7 @@
 #include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "proto/subject.h"
-#include "provisioning/mint.h"
+#include "provisioning/minting/mint.h"
 #include "tests/integration/watch_fixture.h"
 
 namespace meshwarden::testing::threats_watch_test {

@@ -12,8 +12,8 @@
 #include "proto/identity/creds.h"
 #include "proto/identity/jwt.h"
 #include "proto/identity/nkey.h"
-#include "provisioning/mint.h"
-#include "provisioning/server_config.h"
+#include "provisioning/minting/mint.h"
+#include "provisioning/space/server_config.h"
 
 namespace meshwarden::testing {
 namespace {

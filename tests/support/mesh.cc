@@ -18,10 +18,10 @@
 #include "policy/loader.h"
 #include "proto/names.h"
 #include "proto/subject.h"
-#include "provisioning/credential.h"
-#include "provisioning/harden.h"
-#include "provisioning/space.h"
-#include "provisioning/space_setup.h"
+#include "provisioning/minting/credential.h"
+#include "provisioning/space/harden.h"
+#include "provisioning/space/space.h"
+#include "provisioning/space/space_setup.h"
 #include "tests/support/earlier_space.h"
 
 namespace meshwarden::testing {
