@@ -128,7 +128,7 @@ TEST_F(ConnectionCredsTest, RefusalDoesNotShowTheCredential) {
   EXPECT_THAT(message, Not(HasSubstr(std::string(creds->key_pair().Seed().ExposeText()))));
 }
 
-// A connection whose credential lies in a file, and has a second or two left.
+// A connection whose credential lies in a file.
 class CredsOnDiskTest : public ConnectionCredsTest {
  protected:
   void SetUp() override {
@@ -173,7 +173,7 @@ class CredsOnDiskTest : public ConnectionCredsTest {
 };
 
 TEST_F(CredsOnDiskTest, WhatIsRenewedInTimeIsTakenAtTheNextConnect) {
-  WriteFor(seconds(3));
+  WriteFor(seconds(6));
   Connect();
   WriteFor(seconds(1000));
   EXPECT_THAT(states_.Await(3), ElementsAre(true, false, true));
@@ -181,7 +181,7 @@ TEST_F(CredsOnDiskTest, WhatIsRenewedInTimeIsTakenAtTheNextConnect) {
 }
 
 TEST_F(CredsOnDiskTest, WhatHasExpiredIsToldWithItsFileUntilAGoodOneIsThere) {
-  WriteFor(seconds(3));
+  WriteFor(seconds(6));
   Connect();
   EXPECT_TRUE(AwaitError("the credential expired at 20", "file " + path_));
   Let(seconds(3));
@@ -227,6 +227,21 @@ TEST_F(CredsOnDiskTest, WhatTheServerRefusesDoesNotDisplaceWhatItTakes) {
                      *KeyPair::FromSeed(user_.Seed().ExposeText())));
   ASSERT_THAT(connection_->Reconnect(), IsOk());
   EXPECT_TRUE(AwaitError("Authorization", "file " + path_));
+}
+
+TEST_F(CredsOnDiskTest, WhatIsTooLongForTheServerDoesNotDisplaceWhatItTakes) {
+  WriteFor(seconds(1000));
+  Connect();
+  const JwtClaims claims{
+      .subject = user_.public_key().text(),
+      .name = std::string(6'000, 'x'),
+      .nats = Json::parse(R"({"subs":-1,"data":-1,"payload":-1,"type":"user","version":2})"),
+      .expires = {}};
+  Write(*Creds::Make(*EncodeJwt(claims, account_, Clock::System().Now()),
+                     *KeyPair::FromSeed(user_.Seed().ExposeText())));
+  ASSERT_THAT(connection_->Reconnect(), IsOk());
+  EXPECT_TRUE(AwaitError("with what lies in the creds file " + path_));
+  EXPECT_THAT(connection_->Flush(kTimeout), IsOk());
 }
 
 TEST_F(CredsOnDiskTest, TextThatHasExpiredIsToldToo) {

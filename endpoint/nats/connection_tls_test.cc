@@ -27,13 +27,14 @@ using ::testing::SizeIs;
 constexpr std::chrono::milliseconds kTimeout = seconds(20);
 
 // Makes `<folder>/<name>.crt` and `.key` for the host "localhost" and 127.0.0.1, signed by itself.
-void MakeCertificate(const std::string& folder, const std::string& name) {
+void MakeCertificate(const std::string& folder, const std::string& name,
+                     const std::string& subjects = "DNS:localhost,IP:127.0.0.1") {
   MW_ASSERT_OK_AND_ASSIGN(
       const Finished made,
       RunProgram(
           {.argv = {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    "-addext", "subjectAltName=" + subjects, "-keyout",
                     fmt::format("{}/{}.key", folder, name), "-out", fmt::format("{}/{}.crt", folder, name)},
            .environment = {},
            .directory = {}},
@@ -98,6 +99,20 @@ TEST_F(ConnectionTlsTest, CertificateOfAnotherNameIsRefused) {
 TEST_F(ConnectionTlsTest, ServerNamedByAddressIsCheckedToo) {
   ConnectionOptions options = Options("server");
   options.servers = {fmt::format("tls://127.0.0.1:{}", broker_->port())};
+  EXPECT_THAT(Connection::Open(options), IsOk());
+}
+
+// One that has several certificates, of which the first is for another name.
+TEST_F(ConnectionTlsTest, AServerThatGoesByTheNameIsConnectedToAtEachOfItsAddresses) {
+  MakeCertificate(folder_, "other", "DNS:elsewhere");
+  MakeCertificate(folder_, "named", "DNS:localhost");
+  const std::string config = fmt::format(
+      R"(tls {{ certs: [ {{ cert_file: "{0}/other.crt", key_file: "{0}/other.key" }},
+                         {{ cert_file: "{0}/named.crt", key_file: "{0}/named.key" }} ] }})",
+      folder_);
+  MW_ASSERT_OK_AND_ASSIGN(broker_, TestBroker::Start({.config = config}));
+  ConnectionOptions options = Options("named");
+  options.resolve = [](const std::string&) { return std::vector<std::string>{"127.0.0.1", "127.0.0.2"}; };
   EXPECT_THAT(Connection::Open(options), IsOk());
 }
 

@@ -97,9 +97,10 @@ class NatsConnection final : public Connection {
   absl::Status Connect();
   // The servers by their places in servers_, as they are to be tried now.
   std::vector<std::size_t> NextOrder();
-  std::string AddressFor(const ServerUrl& url, const ServerGreeting& greeting) const;
   absl::Status ConnectTo(std::size_t server, std::chrono::milliseconds timeout);
-  // With one credential after the other, while the server refuses them.
+  absl::StatusOr<std::shared_ptr<Link>> LogInWhere(const ServerUrl& url, const ServerGreeting& greeting,
+                                                   std::chrono::milliseconds timeout);
+  // With one credential after the other, until one will do.
   absl::StatusOr<std::shared_ptr<Link>> LogIn(const ServerUrl& url, const std::string& address,
                                               std::chrono::milliseconds timeout);
   absl::StatusOr<std::shared_ptr<Link>> LogInAs(const ServerUrl& url, const std::string& address,

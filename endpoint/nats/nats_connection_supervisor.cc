@@ -189,18 +189,25 @@ std::vector<std::size_t> NatsConnection::NextOrder() {
   return order;
 }
 
-// Where the library is to connect. It tells a TLS server what it was given here, and some servers go by the
-// name; so the name it is wherever it can only mean the address that has answered.
-std::string NatsConnection::AddressFor(const ServerUrl& url, const ServerGreeting& greeting) const {
+// At the address that has answered. But the library tells a TLS server what it was given, and some servers go
+// by the name: so the name it is where that can only mean this address, and where the address is refused.
+absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogInWhere(const ServerUrl& url,
+                                                                 const ServerGreeting& greeting,
+                                                                 std::chrono::milliseconds timeout) {
   const bool uses_tls = options_.tls.required || url.tls;
-  return uses_tls && greeting.only_one ? std::string() : greeting.address;
+  const std::string by_name;
+  if (uses_tls && greeting.only_one) return LogIn(url, by_name, timeout);
+  absl::StatusOr<std::shared_ptr<Link>> link = LogIn(url, greeting.address, timeout);
+  if (!uses_tls || !absl::IsFailedPrecondition(link.status()) || url.host == greeting.address) return link;
+  absl::StatusOr<std::shared_ptr<Link>> named = LogIn(url, by_name, timeout);
+  return named.ok() ? std::move(named) : std::move(link);
 }
 
 absl::Status NatsConnection::ConnectTo(std::size_t server, std::chrono::milliseconds timeout) {
   const ServerUrl& url = servers_[server];
   MW_ASSIGN_OR_RETURN(ServerGreeting greeting,
                       ProbeServer(url, timeout, cancellation_, resolve_, options_.tls));
-  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogIn(url, AddressFor(url, greeting), timeout));
+  MW_ASSIGN_OR_RETURN(std::shared_ptr<Link> link, LogInWhere(url, greeting, timeout));
   MW_RETURN_IF_ERROR(Install(std::move(link), std::move(greeting)));
   last_server_ = server;
   return absl::OkStatus();
@@ -212,15 +219,26 @@ absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogIn(const ServerUrl& url
   CredsFile& file = *options_.creds_file;
   const CredsFile::Offer offer = file.Read(Clock::System().Now());
   if (!offer.trouble.ok()) TellCause(offer.trouble);
-  absl::StatusOr<std::shared_ptr<Link>> link = absl::InternalError("no credential to log in with");
+  absl::Status failed;
   for (const std::shared_ptr<const Creds>& creds : offer.creds) {
-    link = LogInAs(url, address, timeout, creds);
-    if (link.ok()) file.Accept(creds);
-    if (!absl::IsPermissionDenied(link.status())) return link;
-    // What is tried next must not hide that what lies on disk is no good.
-    if (offer.creds.size() > 1) TellCause(link.status());
+    absl::StatusOr<std::shared_ptr<Link>> link = LogInAs(url, address, timeout, creds);
+    if (link.ok()) {
+      file.Accept(creds);
+      // It must not hide that what lies on disk is no good.
+      if (!failed.ok()) TellCause(failed);
+      return link;
+    }
+    // Also one that is not refused in words: a server closes the connection where a credential is too long
+    // for it, and knows why it does.
+    absl::Status status = link.status();
+    if (!absl::IsPermissionDenied(status) && offer.creds.size() > 1) {
+      status = Annotate(status, fmt::format("with what lies in the creds file {}", file.path()));
+    }
+    if (failed.ok() || (absl::IsPermissionDenied(status) && !absl::IsPermissionDenied(failed))) {
+      failed = std::move(status);
+    }
   }
-  return link;
+  return failed;
 }
 
 absl::StatusOr<std::shared_ptr<Link>> NatsConnection::LogInAs(const ServerUrl& url,

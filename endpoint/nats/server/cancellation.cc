@@ -1,8 +1,10 @@
 #include "endpoint/nats/server/cancellation.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
@@ -20,6 +22,12 @@ Cancellation::~Cancellation() { close(event_); }
 void Cancellation::Cancel() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+bool Cancellation::cancelled() const {
+  const auto [own, outer] = descriptors();
+  std::array<pollfd, 2> ask{{{own, POLLIN, 0}, {outer, POLLIN, 0}}};
+  return poll(ask.data(), ask.size(), 0) > 0;
 }
 
 }  // namespace meshwarden

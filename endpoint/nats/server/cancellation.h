@@ -16,6 +16,7 @@ class Cancellation {
   Cancellation& operator=(const Cancellation&) = delete;
 
   void Cancel();
+  bool cancelled() const;
   // One of them becomes readable once cancelled; -1 stands for none, as in poll(2).
   std::array<int, 2> descriptors() const { return {event_, outer_ == nullptr ? -1 : outer_->event_}; }
 

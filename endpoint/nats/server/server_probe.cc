@@ -56,6 +56,8 @@ std::string TextOfError(int error) { return std::error_code(error, std::generic_
 
 absl::Status Unreachable(std::string_view why) { return absl::UnavailableError(std::string(why)); }
 
+absl::Status Closing() { return absl::CancelledError("the connection is being closed"); }
+
 // Waits until `fd` is ready for `events`.
 absl::Status Await(int fd, short events, TimePoint deadline, const Cancellation& cancellation) {
   while (true) {
@@ -66,8 +68,7 @@ absl::Status Await(int fd, short events, TimePoint deadline, const Cancellation&
     std::array<pollfd, 3> wait{{{fd, events, 0}, {cancel, POLLIN, 0}, {outer, POLLIN, 0}}};
     const int ready = poll(wait.data(), wait.size(), static_cast<int>(left.count()));
     if (ready < 0 && errno != EINTR) return Unreachable(TextOfError(errno));
-    if (ready > 0 && (wait[1].revents | wait[2].revents) != 0)
-      return absl::CancelledError("the connection is being closed");
+    if (ready > 0 && (wait[1].revents | wait[2].revents) != 0) return Closing();
     if (ready > 0) return absl::OkStatus();
   }
 }
@@ -183,8 +184,12 @@ absl::Status NoneOf(const ServerUrl& url, const std::vector<std::string>& addres
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,
                                            const Cancellation& cancellation, const Resolver& resolve,
                                            const TlsOptions& tls) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  // Looking a name up can't be called off: at most one look-up is waited for.
+  if (cancellation.cancelled()) return Annotate(Closing(), url.Text());
   const absl::StatusOr<std::vector<std::string>> addresses = resolve(url.host);
+  if (cancellation.cancelled()) return Annotate(Closing(), url.Text());
+  // Only now: name servers that take long leave the addresses their time.
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
   if (!addresses.ok()) return Annotate(addresses.status(), fmt::format("server {}", url.Text()));
   if (addresses->empty()) return Unreachable(fmt::format("server {}: has no address", url.Text()));
   std::vector<absl::Status> failures(addresses->size());

@@ -24,7 +24,8 @@ struct ServerGreeting {
   bool only_one = false;  // the name has no other
 };
 
-// Tries all addresses of the host, one after the other, within `timeout` in all. Unavailable: no connection,
+// Tries all addresses of the host, one after the other, within `timeout` in all once they are known: how long
+// a name takes to look up is the system's affair. Unavailable: no connection,
 // or no greeting in time; FailedPrecondition: what answers is no NATS server; Cancelled. The error names each
 // address with what is wrong there. Where `tls` says that a server shakes hands first, so does this.
 absl::StatusOr<ServerGreeting> ProbeServer(const ServerUrl& url, std::chrono::milliseconds timeout,

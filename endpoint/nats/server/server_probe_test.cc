@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -188,6 +189,29 @@ TEST_F(TwoAddressesTest, ANameThatCannotBeResolvedIsNamed) {
                           [](const std::string&) { return absl::UnavailableError("nobody knows it"); }),
               StatusIs(absl::StatusCode::kUnavailable,
                        AllOf(HasSubstr("two.example"), HasSubstr("nobody knows it"))));
+}
+
+TEST_F(TwoAddressesTest, ALookUpThatTakesLongLeavesTheAddressesTheirTime) {
+  Greet(listener_);
+  const milliseconds timeout(1000);
+  EXPECT_THAT(ProbeServer(listener_.url(), timeout, cancellation_,
+                          [&](const std::string&) {
+                            poll(nullptr, 0, static_cast<int>(timeout.count()) + 100);
+                            return std::vector<std::string>{"127.0.0.1"};
+                          }),
+              IsOk());
+}
+
+TEST_F(TwoAddressesTest, NothingIsLookedUpOnceItIsCalledOff) {
+  const auto look_up = [this](const std::string&) {
+    EXPECT_FALSE(cancellation_.cancelled());
+    cancellation_.Cancel();
+    return absl::UnavailableError("nobody knows it");
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(ProbeServer(listener_.url(), seconds(20), cancellation_, look_up),
+                StatusIs(absl::StatusCode::kCancelled));
+  }
 }
 
 TEST(ResolveBySystemTest, LocalhostIsThisMachine) {
