@@ -57,7 +57,7 @@ void TwinWatch::Begin() {
   MutexLock lock(mutex_);
   own_heard_ = false;
   last_seq_ = 0;
-  first_heard_.clear();
+  heard_.clear();
 }
 
 void TwinWatch::Heard(const Presence& presence, std::uint64_t seq, TimePoint now) {
@@ -68,7 +68,7 @@ void TwinWatch::Heard(const Presence& presence, std::uint64_t seq, TimePoint now
   if (seq < last_seq_) {
     // The bucket was made anew.
     own_heard_ = false;
-    first_heard_.clear();
+    heard_.clear();
   }
   last_seq_ = seq;
   if (!stamp.has_value()) return;
@@ -77,12 +77,19 @@ void TwinWatch::Heard(const Presence& presence, std::uint64_t seq, TimePoint now
     return;
   }
   if (!own_heard_ || presence.status == PresenceStatus::kOffline) return;
-  const auto heard = first_heard_.find(*stamp);
-  if (heard == first_heard_.end()) {
-    if (first_heard_.size() < kMostTwins) first_heard_.emplace(*stamp, now);
-  } else if (now - heard->second >= apart_) {
-    news_ = *stamp;
+  const auto heard = heard_.find(*stamp);
+  if (heard == heard_.end()) return NoteFirst(*stamp, now);
+  heard->second.last = now;
+  if (now - heard->second.first >= apart_) news_ = *stamp;
+}
+
+void TwinWatch::NoteFirst(const std::string& stamp, TimePoint now) {
+  if (heard_.size() == kMostTwins) {
+    heard_.erase(std::min_element(heard_.begin(), heard_.end(), [](const auto& one, const auto& other) {
+      return one.second.last < other.second.last;
+    }));
   }
+  heard_.emplace(stamp, Times{.first = now, .last = now});
 }
 
 std::optional<std::string> TwinWatch::TakeNews(TimePoint now) {

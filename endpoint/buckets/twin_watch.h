@@ -48,14 +48,21 @@ class TwinWatch {
   std::optional<std::string> TakeNews(TimePoint now);
 
  private:
+  struct Times {
+    TimePoint first;
+    TimePoint last;
+  };
+  void NoteFirst(const std::string& stamp, TimePoint now) MW_REQUIRES(mutex_);
+
   const std::string own_;
   const std::chrono::milliseconds apart_;
 
   Mutex mutex_;
   bool own_heard_ MW_GUARDED_BY(mutex_) = false;
   std::uint64_t last_seq_ MW_GUARDED_BY(mutex_) = 0;
-  // Bounded, since anybody who gets a record under this id may choose the stamp.
-  std::map<std::string, TimePoint, std::less<>> first_heard_ MW_GUARDED_BY(mutex_);
+  // Bounded, since anybody who gets a record under this id may choose the stamp: the one that has been silent
+  // for longest makes room.
+  std::map<std::string, Times, std::less<>> heard_ MW_GUARDED_BY(mutex_);
   std::map<std::string, TimePoint, std::less<>> told_ MW_GUARDED_BY(mutex_);
   std::optional<std::string> news_ MW_GUARDED_BY(mutex_);
   std::optional<TimePoint> last_told_ MW_GUARDED_BY(mutex_);

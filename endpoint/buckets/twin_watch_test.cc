@@ -53,6 +53,14 @@ TEST_F(TwinWatchTest, AnotherThatIsHeardAgainIsToldOnce) {
   EXPECT_EQ(News(), std::nullopt);
 }
 
+TEST_F(TwinWatchTest, OnesThatCameAndWentHideNoLaterOne) {
+  Hear("1-own", milliseconds(1));
+  for (int i = 0; i < 20; ++i) Hear("0-gone" + std::to_string(i), milliseconds(1));
+  HearBoth("2-other");
+  HearBoth("2-other");
+  EXPECT_EQ(News(), "2-other");
+}
+
 TEST_F(TwinWatchTest, WhatAFormerLifeHasLeftIsNone) {
   Hear("0-former", milliseconds(0));
   Hear("0-former", kHeartbeat);

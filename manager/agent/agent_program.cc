@@ -45,6 +45,8 @@ class AgentProgram {
       ServeCommands();
     } else if (stopping_) {
       started = absl::OkStatus();  // it was told to stop, and so it does
+    } else {
+      start_failed_ = true;
     }
     // Handlers may request a stop as long as the endpoint lives, and the switch's thread uses the endpoint.
     stop_->Finish();
@@ -78,11 +80,12 @@ class AgentProgram {
   // On the switch's thread. Ends whatever the others may be waiting for.
   void Stop() {
     stopping_ = true;
-    // Without a connection there is nothing to finish, and what cannot be called off is not waited for.
-    if (!endpoint_->connected()) ArmLastResort(kStopAway);
     events_.Close();
     reader_.Stop();
     writer_.Finish();
+    // Without a connection there is nothing to finish, and what cannot be called off is not waited for. But
+    // who failed to start has an error to end with.
+    if (!endpoint_->connected() && !start_failed_) ArmLastResort(kStopAway);
     endpoint_->Stop();
   }
 
@@ -93,6 +96,7 @@ class AgentProgram {
   OpenDeliveries deliveries_;
   EventOutput events_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> start_failed_{false};
   std::unique_ptr<Endpoint> endpoint_;
   std::optional<StopSwitch> stop_;
 };

@@ -132,7 +132,7 @@ class Audit {
 
   absl::Status Move(const std::vector<Cut>& cuts) {
     const std::vector<absl::StatusOr<Outcome>> moved = SideBySide<Outcome, Cut>(
-        cuts, kAtATime, [this](const Cut& cut, auto done) { MoveAsItIsNow(cut, std::move(done)); });
+        cuts, kAtATime, [this](const Cut& cut, auto done) { MoveInTurn(cut, std::move(done)); });
     for (std::size_t i = 0; i < cuts.size(); ++i) {
       // One that was deleted meanwhile reads nothing.
       if (absl::IsNotFound(moved[i].status())) continue;
@@ -146,6 +146,16 @@ class Audit {
       }
     }
     return absl::OkStatus();
+  }
+
+  // Not between a request of the agent and its answer: that would be undone, and still said to be done.
+  void MoveInTurn(const Cut& listed, std::function<void(absl::StatusOr<Outcome>)> done) {
+    if (parts_.in_turn == nullptr) return MoveAsItIsNow(listed, std::move(done));
+    parts_.in_turn(listed.reader.id, [this, &listed, done = std::move(done)](std::shared_ptr<void> turn) {
+      MoveAsItIsNow(listed, [done, turn = std::move(turn)](absl::StatusOr<Outcome> outcome) {
+        done(std::move(outcome));
+      });
+    });
   }
 
   // Listing took a while, in which another manager may have moved it: what it reads now is what is cut.

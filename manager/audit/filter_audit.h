@@ -21,12 +21,17 @@
 namespace meshwarden {
 
 struct FilterAuditParts {
+  // Calls `act` once, when nothing else is being done for the agent, and lets nothing else be done for it
+  // until the last copy of what `act` was given is gone.
+  using InTurn = std::function<void(const std::string& id, std::function<void(std::shared_ptr<void>)> act)>;
+
   JetStreamApi& api;  // of a mover
   std::string space;
   std::shared_ptr<const Policy> policy;
   // As RecordKeeper::ReadAsync.
   std::function<void(const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done)>
       read_record;
+  InTurn in_turn;  // null: nobody is served yet
   Log& log;
 };
 

@@ -178,8 +178,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   MW_RETURN_IF_ERROR(waiting.Until([&] { return daemon->CheckRecords(); }));
   MW_RETURN_IF_ERROR(waiting.Until([&] { return daemon->CutFiltersBack(); }));
   daemon->Prepare();
+  // From here on nothing is waited for: what keeps answers true has to run while they are given.
   MW_RETURN_IF_ERROR(daemon->Serve());
-  MW_RETURN_IF_ERROR(daemon->Watch(waiting));
+  MW_RETURN_IF_ERROR(daemon->Watch());
   daemon->keeper_->Start(*daemon->apis_.back());
   daemon->patrol_ = std::make_unique<FilterPatrol>(std::vector(kCutAgainAfter.begin(), kCutAgainAfter.end()),
                                                    [&started = *daemon] { started.CutFiltersBackAgain(); });
@@ -256,6 +257,11 @@ absl::Status Daemon::Connect(Waiting& waiting) {
     apis_.push_back(std::make_unique<JetStreamApi>(*movers_.back(), kApiTimeout, material_.secrets.api));
   }
   records_ = std::make_unique<RecordKeeper>(*apis_.front(), config_.space, material_.secrets);
+  if (material_.watcher == nullptr) return absl::OkStatus();
+  MW_ASSIGN_OR_RETURN(listener_, OpenWhenPossible(waiting, ListenerOptions(), config_.watcher_credentials));
+  MW_ASSIGN_OR_RETURN(repairer_, OpenWhenPossible(waiting, OptionsFor("repairer", material_.mover),
+                                                  config_.mover_credentials));
+  repair_api_ = std::make_unique<JetStreamApi>(*repairer_, kApiTimeout, material_.secrets.api);
   return absl::OkStatus();
 }
 
@@ -343,7 +349,18 @@ absl::StatusOr<FilterAudit> Daemon::AuditFilters() {
        .space = config_.space,
        .policy = material_.policy,
        .read_record = [records](const std::string& id, auto done) { records->Read(id, std::move(done)); },
+       .in_turn = managers_ == nullptr ? FilterAuditParts::InTurn() : TurnsOfAgents(),
        .log = log_});
+}
+
+// An agent of another manager is not this one's to wait for: what it reads too much is taken away all the
+// same.
+FilterAuditParts::InTurn Daemon::TurnsOfAgents() {
+  return [this](const std::string& id, const std::function<void(AgentQueue::Turn)>& act) {
+    if (!managers_->order().MayAct(id) || queue_.Submit(id, act) != AgentQueue::Admission::kTaken) {
+      act(nullptr);
+    }
+  };
 }
 
 absl::Status Daemon::CutFiltersBack() {
@@ -441,15 +458,11 @@ absl::Status Daemon::Serve() {
   return Annotate(responder_->Flush(kFlushTimeout), "cannot subscribe to the control service");
 }
 
-absl::Status Daemon::Watch(Waiting& waiting) {
-  if (material_.watcher == nullptr) {
+absl::Status Daemon::Watch() {
+  if (listener_ == nullptr) {
     log_.Write(LogLevel::kWarn, kNobodyWatches);
     return absl::OkStatus();
   }
-  MW_ASSIGN_OR_RETURN(listener_, OpenWhenPossible(waiting, ListenerOptions(), config_.watcher_credentials));
-  MW_ASSIGN_OR_RETURN(repairer_, OpenWhenPossible(waiting, OptionsFor("repairer", material_.mover),
-                                                  config_.mover_credentials));
-  repair_api_ = std::make_unique<JetStreamApi>(*repairer_, kApiTimeout, material_.secrets.api);
   const bool may_repair = !material_.secrets.api.empty();
   if (!may_repair) {
     log_.Write(LogLevel::kWarn, kOnlyReports);

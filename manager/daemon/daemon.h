@@ -66,7 +66,7 @@ class Daemon {
   ConnectionOptions ListenerOptions() const;
   absl::Status Connect(Waiting& waiting);
   absl::Status CheckServer();
-  // Waits until the streams and buckets are there, and the credentials have some time left.
+  // Waits until the streams and buckets are there.
   absl::Status AwaitSpace(Waiting& waiting);
   void WatchReadiness();
   // The name of a connection that is away, or nothing.
@@ -81,13 +81,15 @@ class Daemon {
   // The same again, in the minutes after the start; says so only where there was something to cut.
   void CutFiltersBackAgain();
   absl::StatusOr<FilterAudit> AuditFilters();
+  FilterAuditParts::InTurn TurnsOfAgents();
   void TellOf(const FilterAudit& audit);
   // Makes what answers requests, which no request can reach yet.
   void Prepare();
   // Takes its place among the managers of the space, and answers requests from then on.
   absl::Status Serve();
-  // Nothing to do without a credential for it, but to say so.
-  absl::Status Watch(Waiting& waiting);
+  // Nothing to do without a credential for it, but to say so. Waits for nothing: requests are answered by
+  // now.
+  absl::Status Watch();
 
   // Constant after construction.
   const Config config_;

@@ -16,6 +16,7 @@ constexpr std::chrono::seconds kLeastLifetime{60};
 // Without the word "ready", which scripts look for.
 constexpr char kWaits[] = "waiting";
 constexpr char kReadyAgain[] = "ready again";
+constexpr char kNotUsed[] = "a renewed credential is not used";
 constexpr char kMadeAnew[] =
     "the streams of the space were made anew, so that what agents had there is gone; provision them again";
 
@@ -89,14 +90,27 @@ Readiness::Finding Readiness::Look(const Parts& parts) {
 }
 
 // What lies on disk counts: it is what the next login is made with.
-std::string Readiness::LookAtCreds(const Parts& parts) const {
+std::string Readiness::LookAtCreds(const Parts& parts) {
   const SystemTime now = parts.clock.Now();
   for (const std::shared_ptr<CredsFile>& file : parts.creds) {
-    const std::shared_ptr<const Creds> creds = file->Read(now).creds.front();
-    if (!HasExpired(creds->decoded().claims, now + kLeastLifetime)) continue;
+    const CredsFile::Offer offer = file->Read(now);
+    const std::string trouble = MessageOf(offer.trouble);
+    if (!HasExpired(offer.creds.front()->decoded().claims, now + kLeastLifetime)) {
+      if (!offer.trouble.ok()) TellNotUsed(parts, trouble);
+      continue;
+    }
+    if (!offer.trouble.ok()) {
+      return fmt::format("the credential in use ends within a minute, or has ended; {}", trouble);
+    }
     return fmt::format("{} ends within a minute, or has ended; write a new one there", file->path());
   }
   return "";
+}
+
+// While there is still time to write another one.
+void Readiness::TellNotUsed(const Parts& parts, const std::string& trouble) {
+  if (!repeats_.Admit(kNotUsed, trouble, std::chrono::steady_clock::now()).has_value()) return;
+  parts.log.Write(LogLevel::kWarn, kNotUsed, {{"error", trouble}});
 }
 
 Readiness::Finding Readiness::LookAtSpace(const Parts& parts) {

@@ -73,7 +73,8 @@ class Readiness {
   void Weigh(const Parts& parts, const Finding& finding);
   void TellNotReady(const Parts& parts, const std::string& problem);
   Finding Look(const Parts& parts);
-  std::string LookAtCreds(const Parts& parts) const;
+  std::string LookAtCreds(const Parts& parts);
+  void TellNotUsed(const Parts& parts, const std::string& trouble);
   Finding LookAtSpace(const Parts& parts);
 
   const Options options_;
