@@ -211,13 +211,22 @@ absl::StatusOr<bool> ChatMembership::Join(std::string_view channel) {
   return true;
 }
 
-absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
-  bool anew = false;
-  {
+// Of a channel that is joined: whether the filter has it, as far as can be told. In auth mode somebody may
+// have taken it out since it was looked at last, and "joined already" would not be true.
+bool ChatMembership::IsRead(const std::string& channel) {
+  if (options_.filter.auth && options_.await_live(TimePoint::min()).ok()) {
+    MutexLock filter_lock(filter_mutex_);
+    const absl::StatusOr<ConsumerInfo> info = filter_.Look();
     MutexLock lock(mutex_);
-    anew = !channels_.Contains(channel);
-    if (!anew && !unresolved_.contains(channel) && !lacking_.Contains(channel)) return false;
+    if (info.ok() && IsStill(*info, durable_created_, floor_.deliveries())) NoteFilter(*info);
   }
+  MutexLock lock(mutex_);
+  return !unresolved_.contains(channel) && !lacking_.Contains(channel);
+}
+
+absl::StatusOr<bool> ChatMembership::JoinHeld(const std::string& channel) {
+  const bool anew = !channels_.Contains(channel);
+  if (!anew && IsRead(channel)) return false;
   MW_RETURN_IF_ERROR(options_.await_live(TimePoint::min()));
   if (anew) MW_RETURN_IF_ERROR(PrepareJoin(channel));
   MW_RETURN_IF_ERROR(Move({.channel = channel, .joining = true}));

@@ -120,6 +120,7 @@ class ChatMembership {
   absl::Status NotLive(const Channels& missing) const;
 
   absl::StatusOr<bool> JoinHeld(const std::string& channel) MW_REQUIRES(move_mutex_);
+  bool IsRead(const std::string& channel) MW_REQUIRES(move_mutex_) MW_EXCLUDES(filter_mutex_, mutex_);
   absl::Status Move(const Change& change) MW_REQUIRES(move_mutex_);
   void NoteUnknown(const Change& change, std::uint64_t settled);
   Outcome Attempt(const Change& change) MW_EXCLUDES(filter_mutex_);

@@ -383,7 +383,11 @@ absl::StatusOr<ConsumerPage> DecodeConsumerPage(absl::StatusOr<NatsMessage> answ
   page.listed = consumers->size();
   for (const SortedJson& consumer : *consumers) {
     absl::StatusOr<ConsumerInfo> info = ReadConsumerInfo(Json(consumer));
-    if (info.ok()) page.consumers.push_back(*std::move(info));
+    if (info.ok()) {
+      page.consumers.push_back(*std::move(info));
+    } else if (const auto name = consumer.find("name"); name != consumer.end() && name->is_string()) {
+      page.unreadable.push_back(name->get<std::string>());
+    }
   }
   return page;
 }

@@ -259,13 +259,17 @@ absl::StatusOr<StreamInfo> JetStreamApi::UpdateStream(const StreamConfig& config
   return AskStream(connection_, timeout_, "UPDATE", config.name, DumpJson(config.json));
 }
 
-absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream) {
+absl::StatusOr<std::vector<ConsumerInfo>> JetStreamApi::ListConsumers(std::string_view stream,
+                                                                      std::vector<std::string>* unreadable) {
   std::vector<ConsumerInfo> consumers;
   for (std::size_t listed = 0;;) {
     MW_ASSIGN_OR_RETURN(ConsumerPage page, ListConsumersFrom(stream, listed));
     MW_RETURN_IF_ERROR(CheckPage("consumers", listed, page.passed()));
     listed += page.passed();
     std::move(page.consumers.begin(), page.consumers.end(), std::back_inserter(consumers));
+    if (unreadable != nullptr) {
+      std::move(page.unreadable.begin(), page.unreadable.end(), std::back_inserter(*unreadable));
+    }
     for (const std::string& missing : page.missing) {
       absl::StatusOr<ConsumerInfo> info = GetConsumer(stream, missing);
       if (absl::IsNotFound(info.status())) continue;  // deleted since

@@ -77,8 +77,9 @@ bool IsMadeWith(const ConsumerInfo& info, std::string_view created);
 // says of itself beyond all that is usual: whoever may make one must not keep the others from being read.
 struct ConsumerPage {
   std::vector<ConsumerInfo> consumers;
-  std::size_t listed = 0;   // by the broker, with those that cannot be read
-  std::uint64_t total = 0;  // what the broker says there is in all pages
+  std::size_t listed = 0;               // by the broker, with those that cannot be read
+  std::uint64_t total = 0;              // what the broker says there is in all pages
+  std::vector<std::string> unreadable;  // the names of those that were left out, where they have one
   // In a cluster: of this part, those of which nobody could be asked. They are there.
   std::vector<std::string> missing;
   std::size_t passed() const { return listed + missing.size(); }
@@ -136,8 +137,10 @@ class JetStreamApi {
   absl::Status DeleteConsumer(std::string_view stream, std::string_view consumer);
   // All of them that can be read, page by page: one that is made or deleted meanwhile may be missing or
   // listed twice. One whose state nobody can tell makes it Unavailable: a list without it would be taken for
-  // the whole.
-  absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream);
+  // the whole. The names of those that are there and can't be read are added to `unreadable`, if it is not
+  // null.
+  absl::StatusOr<std::vector<ConsumerInfo>> ListConsumers(std::string_view stream,
+                                                          std::vector<std::string>* unreadable = nullptr);
   // One page, which leaves out the first `offset` of them, for whoever has something else to do in between.
   absl::StatusOr<ConsumerPage> ListConsumersFrom(std::string_view stream, std::size_t offset);
   // Moves a consumer's place: the message at `next_seq` is its next one or, if that is absent, the one behind

@@ -60,8 +60,16 @@ class Audit {
 
  private:
   absl::StatusOr<std::vector<Reader>> ListReaders() {
+    std::vector<std::string> unreadable;
     MW_ASSIGN_OR_RETURN(const std::vector<ConsumerInfo> listed,
-                        parts_.api.ListConsumers(ChatStream(parts_.space)));
+                        parts_.api.ListConsumers(ChatStream(parts_.space), &unreadable));
+    for (const std::string& durable : unreadable) {
+      const std::optional<std::string> id = AgentOfChatDurable(durable);
+      if (!id.has_value()) continue;
+      TellFailed(*id, "what a chat durable reads cannot be told, and is not compared with the policy",
+                 absl::OutOfRangeError("it is larger than all that a manager makes; delete it, and provision "
+                                       "its agent again"));
+    }
     std::vector<Reader> readers;
     for (const ConsumerInfo& consumer : listed) {
       std::optional<std::string> id = AgentOfChatDurable(consumer.name);

@@ -1,5 +1,6 @@
 #include "manager/audit/filter_audit.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -24,6 +25,8 @@ namespace {
 using ::meshwarden::testing::IsOk;
 using ::meshwarden::testing::TestBroker;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 using Channels = std::vector<std::string>;
 
@@ -99,6 +102,28 @@ TEST_F(FilterAuditTest, WhatARequestMovedBeforeItsTurnStays) {
   EXPECT_EQ(audit.cut, 0U);
   EXPECT_THAT(Read(), ElementsAre("general"));
   EXPECT_TRUE(turn.expired());
+}
+
+// Nobody is told that all is well where something could not be looked at.
+TEST_F(FilterAuditTest, WhatCannotBeReadIsCountedAsFailed) {
+  const std::string other = KeyPair::Generate(NkeyKind::kUser)->public_key().text();
+  std::string filters;
+  for (int i = 0; i < 1'500; ++i) {
+    filters += fmt::format(R"({}"cotal.main.chat.{}.x")", i == 0 ? "" : ",", i);
+  }
+  MW_ASSERT_OK_AND_ASSIGN(
+      const NatsMessage made,
+      connection_->Request(
+          "$JS.API.CONSUMER.CREATE.CHAT_main.chat_" + other,
+          fmt::format(R"({{"stream_name":"CHAT_main","config":{{"durable_name":"chat_{0}",)"
+                      R"("name":"chat_{0}","ack_policy":"explicit","filter_subjects":[{1}]}}}})",
+                      other, filters),
+          kTimeout));
+  ASSERT_THAT(made.payload, Not(HasSubstr("error")));
+  const FilterAudit audit = Cut(nullptr);
+  EXPECT_EQ(audit.failed, 1U);
+  EXPECT_EQ(audit.cut, 1U);
+  EXPECT_THAT(log_text_.str(), HasSubstr(other));
 }
 
 }  // namespace

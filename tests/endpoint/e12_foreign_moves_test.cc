@@ -62,6 +62,22 @@ INSTANTIATE_TEST_SUITE_P(, OpenForeignMoveTest, ::testing::Values(Mode::kOpen), 
 class AuthForeignMoveTest : public ForeignMoveTest {};
 INSTANTIATE_TEST_SUITE_P(, AuthForeignMoveTest, ::testing::Values(Mode::kAuth), kModeName);
 
+// Whose filter is not looked at by itself in the time of a test.
+class UnseenMoveTest : public ForeignMoveTest {
+ protected:
+  UnseenMoveTest() : ForeignMoveTest(std::chrono::minutes(1)) {}
+};
+INSTANTIATE_TEST_SUITE_P(, UnseenMoveTest, ::testing::Values(Mode::kAuth), kModeName);
+
+TEST_P(UnseenMoveTest, E13_WhatSomebodyTookOutAMomentAgoIsNotJoinedAlready) {
+  ASSERT_THAT(MoveByHand({"general"}), IsOk());
+  MW_ASSERT_OK_AND_ASSIGN(JoinResult joined, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_TRUE(joined.joined);
+  EXPECT_EQ(Filter(), Channels({"general", "ops"}));
+  MW_ASSERT_OK_AND_ASSIGN(joined, bob_->endpoint->JoinChannel("ops"));
+  EXPECT_FALSE(joined.joined);
+}
+
 TEST_P(OpenForeignMoveTest, E12_WhatSomebodyElseTookOutComesBackWithWhatWasMissed) {
   ASSERT_NO_FATAL_FAILURE(TakeOpsOut());
   EXPECT_TRUE(AwaitFilter({"general", "ops"}));

@@ -89,6 +89,8 @@ TEST_F(CredentialsOnDisk, WhatAManagerMayNotHoldIsNotTakenFromDisk) {
   ASSERT_THAT(mesh_->broker().Restart(), IsOk());
   EXPECT_THAT(manager_->WaitForOutput("it may publish to anything", kPatience), IsOk());
   EXPECT_THAT(manager_->WaitForOutput("holds the identity " + stranger->id(), kPatience), IsOk());
+  // Not only to whoever happens to look when a connection is lost.
+  EXPECT_THAT(manager_->WaitForOutput("a renewed credential is not used", kPatience), IsOk());
   EXPECT_TRUE(Granted(alice, {"general"})) << manager_->Output();
 }
 
