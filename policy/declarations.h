@@ -11,11 +11,6 @@
 
 namespace meshwarden {
 
-struct NamedPlace {
-  std::string name;
-  Place place;
-};
-
 // A list of channels; `place` is that of its key.
 struct DeclaredChannels {
   std::shared_ptr<const GrantList> grants;
@@ -48,8 +43,15 @@ struct DeclaredAgent {
   Place id_place;
   DeclaredRights rights;
   std::vector<NamedPlace> groups;
-  std::vector<Place> may_provision_places;  // of agent.may_provision
+  std::optional<Place> may_provision_place;  // of the key
+  bool capabilities_read = true;             // false if something stands there that is no capability
   bool complete = true;
+};
+
+struct DeclaredLauncher {
+  LauncherPolicy launcher;  // without an id if what stands there is none
+  Place place;
+  Place id_place;
 };
 
 // One file.
@@ -59,6 +61,7 @@ struct Declarations {
   std::optional<DeclaredDefaults> defaults;
   std::vector<DeclaredGroup> groups;
   std::vector<DeclaredAgent> agents;
+  std::vector<DeclaredLauncher> launchers;
   bool complete = true;  // every agent and group of the file is here
 };
 

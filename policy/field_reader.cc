@@ -12,6 +12,7 @@
 #include "policy/channel_advice.h"
 #include "policy/limits.h"
 #include "proto/duration.h"
+#include "proto/identity/nkey.h"
 #include "proto/token.h"
 
 namespace meshwarden {
@@ -44,6 +45,13 @@ std::string AdviseOnName(std::string_view name, std::string (*check)(std::string
   while (!likely.empty() && likely.back() == '-') likely.pop_back();
   if (check(likely).empty()) return fmt::format("did you mean {}?", likely);
   return name.size() > kMaxNameBytes ? "shorten it" : "write a name, such as worker-1";
+}
+
+std::string ProblemOfAgentName(std::string_view name) {
+  return name == kEveryAgent ? "is for launchers only" : ProblemOfName(name);
+}
+std::string ProblemOfAgentNameOrAll(std::string_view name) {
+  return name == kEveryAgent ? "" : ProblemOfName(name);
 }
 
 std::string ProblemOfChannel(std::string_view channel) { return MessageOf(ValidateChannel(channel)); }
@@ -96,7 +104,10 @@ std::string SuggestElement(const YamlEntry& entry) {
 // "write KEY: [X]" where X stands and a list was wanted.
 std::string SuggestList(const YamlEntry& entry) {
   const YamlNode node = entry.second;
-  if (IsWord(node)) return fmt::format("write {}: [{}]", entry.first.text(), node.text());
+  if (IsWord(node)) {
+    const bool plain = node.style() == YamlStyle::kPlain;  // else the quotes may be needed, as around *
+    return fmt::format("write {}: [{}]", entry.first.text(), plain ? node.text() : Quoted(node.text()));
+  }
   if (node.kind() == YamlKind::kNull)
     return fmt::format("list something, or leave {} out", entry.first.text());
   return fmt::format("write {}: [ONE, ANOTHER]", entry.first.text());
@@ -225,14 +236,51 @@ std::optional<std::vector<YamlNode>> FieldReader::List(const YamlEntry& entry, s
   return elements;
 }
 
+std::optional<std::string> FieldReader::Identity(const YamlEntry& entry) {
+  const std::optional<std::string_view> id = Text(entry);
+  if (!id) return std::nullopt;
+  const absl::StatusOr<PublicNkey> key = PublicNkey::ParseAs(NkeyKind::kUser, *id);
+  if (key.ok()) return key->text();
+  Report(entry.second.place(),
+         fmt::format("{} is no identity: {}", entry.first.text(), MessageOf(key.status())),
+         "write the public user key: U and 55 more capital letters and digits");
+  return std::nullopt;
+}
+
 std::optional<std::vector<NamedPlace>> FieldReader::Names(const YamlEntry& entry, std::size_t max) {
+  return NamesThatPass(entry, max, ProblemOfName);
+}
+
+std::optional<std::vector<NamedPlace>> FieldReader::AgentNames(const YamlEntry& entry, std::size_t max) {
+  return NamesThatPass(entry, max, ProblemOfAgentName);
+}
+
+std::optional<std::vector<NamedPlace>> FieldReader::AgentNamesOrAll(const YamlEntry& entry, std::size_t max) {
+  const std::vector<YamlNode> elements = entry.second.Elements();
+  if (entry.second.kind() == YamlKind::kList && elements.empty()) {
+    Report(entry.second.place(), fmt::format("{} must not be empty", entry.first.text()),
+           "name an agent, or write [\"*\"] for every agent");
+  }
+  const auto is_all = [](const YamlNode& element) {
+    return element.kind() == YamlKind::kScalar && element.text() == kEveryAgent;
+  };
+  const auto all = std::find_if(elements.begin(), elements.end(), is_all);
+  if (all != elements.end() && !std::all_of(elements.begin(), elements.end(), is_all)) {
+    Report(all->place(), "\"*\" stands beside names: it is every agent already",
+           "write [\"*\"] alone, or the names alone");
+  }
+  return NamesThatPass(entry, max, ProblemOfAgentNameOrAll);
+}
+
+std::optional<std::vector<NamedPlace>> FieldReader::NamesThatPass(const YamlEntry& entry, std::size_t max,
+                                                                  Check check) {
   const auto elements = List(entry, "names", max);
   if (!elements) return std::nullopt;
   bool complete = true;
   std::vector<NamedPlace> names;
   std::set<std::string_view> seen;
   for (const YamlNode& element : *elements) {
-    const auto name = Scalar(element, fmt::format("an entry of {}", entry.first.text()), ProblemOfName);
+    const auto name = Scalar(element, fmt::format("an entry of {}", entry.first.text()), check);
     complete = complete && name.has_value();
     if (name && seen.insert(*name).second) names.push_back({std::string(*name), element.place()});
   }
@@ -261,6 +309,12 @@ bool FieldReader::IsMapping(const YamlEntry& entry, std::string_view what) {
   ReportType(entry, fmt::format("a mapping of {}", what),
              missing ? fmt::format("write {}: {{}} for none", entry.first.text())
                      : "write KEY: VALUE, indented, on the lines below");
+  return false;
+}
+
+bool FieldReader::HasValue(const YamlEntry& entry, std::string suggestion) {
+  if (entry.second.kind() != YamlKind::kNull) return true;
+  Report(entry.first.place(), fmt::format("{} has no value", entry.first.text()), std::move(suggestion));
   return false;
 }
 

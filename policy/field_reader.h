@@ -43,20 +43,29 @@ class FieldReader {
   std::optional<std::string_view> Text(const YamlEntry& entry);
   std::optional<int> Count(const YamlEntry& entry, int max);
   std::optional<std::chrono::milliseconds> Duration(const YamlEntry& entry);
+  // The public key of a user.
+  std::optional<std::string> Identity(const YamlEntry& entry);
   // Names of at most `max` things; a repeated one counts once.
   std::optional<std::vector<NamedPlace>> Names(const YamlEntry& entry, std::size_t max);
+  // The same of agents that an agent may provision: "*" is refused as what launchers only may write.
+  std::optional<std::vector<NamedPlace>> AgentNames(const YamlEntry& entry, std::size_t max);
+  // The same of agents that a launcher may provision: one or more, or "*" alone.
+  std::optional<std::vector<NamedPlace>> AgentNamesOrAll(const YamlEntry& entry, std::size_t max);
   std::optional<std::vector<ListedPattern>> Channels(const YamlEntry& entry, std::size_t max);
   // True if the value is a mapping; `what` names its contents.
   bool IsMapping(const YamlEntry& entry, std::string_view what);
+  // True if there is a value; for keys that cannot be left out.
+  bool HasValue(const YamlEntry& entry, std::string suggestion);
   // Its entries; those without a usable key are reported and left out.
   std::vector<YamlEntry> EntriesOf(YamlNode mapping);
-  // True if `key`, the name of an agent or group, is fit for one.
+  // True if `key`, the name of an agent, group or launcher, is fit for one.
   bool CheckNameKey(YamlNode key);
 
  private:
   using Check = std::string (*)(std::string_view);
 
   std::optional<std::string_view> Scalar(YamlNode node, const std::string& what, Check check);
+  std::optional<std::vector<NamedPlace>> NamesThatPass(const YamlEntry& entry, std::size_t max, Check check);
   std::optional<std::vector<YamlNode>> List(const YamlEntry& entry, std::string_view of, std::size_t max);
   void ReportType(const YamlEntry& entry, std::string_view wanted, std::string suggestion);
 

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
 #include <utility>
 
-#include "base/status.h"
 #include "base/text/closest_name.h"
 #include "base/text/printable.h"
 #include "base/yaml/text_check.h"
@@ -15,7 +15,6 @@
 #include "base/yaml/yaml_words.h"
 #include "policy/field_reader.h"
 #include "policy/limits.h"
-#include "proto/identity/nkey.h"
 
 namespace meshwarden {
 namespace {
@@ -27,7 +26,12 @@ constexpr YamlWords kPolicyWords = {
     .when_deep = "a policy needs four: agents, the agent, its list, the channel",
 };
 
-constexpr std::array<std::string_view, 1> kCapabilities = {"spawn"};
+constexpr std::array<std::string_view, 1> kCapabilities = {kSpawnCapability};
+
+// What a launcher must have.
+constexpr char kLauncherId[] =
+    "write id: U…, the identity that meshwarden creds show tells of its credential";
+constexpr char kLauncherAgents[] = "write mayProvision: [AGENT], or mayProvision: [\"*\"] for every agent";
 
 class FileReader {
  public:
@@ -46,8 +50,8 @@ class FileReader {
       return file;
     }
     ReadFields<Declarations>(root, "a policy", kFileFields, file);
-    RequireKey(root, "version", "write version: 1");
-    RequireKey(root, "space", "name the space that the policy is for: space: main");
+    RequireKey(root, root.place(), "version", "write version: 1");
+    RequireKey(root, root.place(), "space", "name the space that the policy is for: space: main");
     return file;
   }
 
@@ -85,11 +89,12 @@ class FileReader {
     fields_.Report(key.place(), fmt::format("unknown key {}", Quoted(key.text())), std::move(suggestion));
   }
 
-  void RequireKey(YamlNode root, std::string_view wanted, std::string suggestion) {
-    for (const auto& [key, value] : root.Entries()) {
+  // Reports at `place` if `mapping` has no key `wanted`.
+  void RequireKey(YamlNode mapping, Place place, std::string_view wanted, std::string suggestion) {
+    for (const auto& [key, value] : mapping.Entries()) {
       if (key.text() == wanted) return;
     }
-    fields_.Report(root.place(), fmt::format("{} is missing", wanted), std::move(suggestion));
+    fields_.Report(place, fmt::format("{} is missing", wanted), std::move(suggestion));
   }
 
   void ReadVersion(const YamlEntry& entry, Declarations&) {
@@ -165,7 +170,36 @@ class FileReader {
     if (fields_.IsMapping(entry, "rights")) {
       ReadFields<DeclaredAgent>(entry.second, "an agent", kAgentFields, declared);
     }
+    CheckSpawn(declared);
     declared.complete = problems_.count() == before;
+  }
+
+  // mayProvision of an agent that may not ask would look like a right and be none.
+  void CheckSpawn(const DeclaredAgent& declared) {
+    if (!declared.may_provision_place || !declared.capabilities_read) return;
+    if (declared.agent.HasCapability(kSpawnCapability)) return;
+    fields_.Report(*declared.may_provision_place, "mayProvision needs the capability spawn",
+                   "add capabilities: [spawn], or take mayProvision out");
+  }
+
+  void ReadLaunchers(const YamlEntry& entry, Declarations& file) {
+    fields_.IsMapping(entry, "launcher names to what each may start");
+    for (const YamlEntry& launcher : fields_.EntriesOf(entry.second)) ReadLauncher(launcher, file);
+  }
+
+  void ReadLauncher(const YamlEntry& entry, Declarations& file) {
+    DeclaredLauncher declared;
+    declared.place = entry.first.place();
+    declared.launcher.name = entry.first.text();
+    declared.launcher.location = source_.Locate(declared.place);
+    fields_.CheckNameKey(entry.first);
+    if (fields_.HasValue(entry, "a launcher needs id: U… and mayProvision: [AGENT]") &&
+        fields_.IsMapping(entry, "its id and what it may start")) {
+      ReadFields<DeclaredLauncher>(entry.second, "a launcher", kLauncherFields, declared);
+      RequireKey(entry.second, declared.place, "id", kLauncherId);
+      RequireKey(entry.second, declared.place, "mayProvision", kLauncherAgents);
+    }
+    file.launchers.push_back(std::move(declared));
   }
 
   void SetOrigin(std::string via) {
@@ -199,16 +233,8 @@ class FileReader {
   }
 
   void ReadId(const YamlEntry& entry, DeclaredAgent& declared) {
-    const std::optional<std::string_view> id = fields_.Text(entry);
-    if (!id) return;
     declared.id_place = entry.second.place();
-    const absl::StatusOr<PublicNkey> key = PublicNkey::ParseAs(NkeyKind::kUser, *id);
-    if (key.ok()) {
-      declared.agent.id = key->text();
-    } else {
-      fields_.Report(declared.id_place, fmt::format("id is no identity: {}", MessageOf(key.status())),
-                     "write the public user key: U and 55 more capital letters and digits");
-    }
+    declared.agent.id = fields_.Identity(entry);
   }
 
   void ReadRole(const YamlEntry& entry, DeclaredAgent& declared) {
@@ -221,11 +247,13 @@ class FileReader {
 
   void ReadCapabilities(const YamlEntry& entry, DeclaredAgent& declared) {
     const auto names = fields_.Names(entry, kMaxCapabilities);
+    declared.capabilities_read = names.has_value();
     for (const NamedPlace& named : names.value_or(std::vector<NamedPlace>())) {
       if (named.name == kCapabilities[0]) {
         declared.agent.capabilities.push_back(named.name);
         continue;
       }
+      declared.capabilities_read = false;
       std::string suggestion = DidYouMean(named.name, kCapabilities);
       if (suggestion.empty()) suggestion = fmt::format("known: {}", fmt::join(kCapabilities, ", "));
       fields_.Report(named.place, fmt::format("unknown capability {}", Quoted(named.name)),
@@ -234,14 +262,9 @@ class FileReader {
   }
 
   void ReadMayProvision(const YamlEntry& entry, DeclaredAgent& declared) {
-    auto names = fields_.Names(entry, kMaxMayProvision);
-    if (!names) return;
-    declared.agent.may_provision.reserve(names->size());
-    declared.may_provision_places.reserve(names->size());
-    for (NamedPlace& named : *names) {
-      declared.agent.may_provision.push_back(std::move(named.name));
-      declared.may_provision_places.push_back(named.place);
-    }
+    declared.may_provision_place = entry.first.place();
+    if (auto names = fields_.AgentNames(entry, kMaxMayProvision))
+      declared.agent.may_provision = *std::move(names);
   }
 
   void ReadMaxInstances(const YamlEntry& entry, DeclaredAgent& declared) {
@@ -251,11 +274,31 @@ class FileReader {
     declared.agent.credential_ttl = fields_.Duration(entry);
   }
 
-  static constexpr Field<Declarations> kFileFields[] = {{"version", &FileReader::ReadVersion},
-                                                        {"space", &FileReader::ReadSpace},
-                                                        {"defaults", &FileReader::ReadDefaults},
-                                                        {"groups", &FileReader::ReadGroups},
-                                                        {"agents", &FileReader::ReadAgents}};
+  void ReadLauncherId(const YamlEntry& entry, DeclaredLauncher& declared) {
+    if (!fields_.HasValue(entry, kLauncherId)) return;
+    declared.id_place = entry.second.place();
+    declared.launcher.id = fields_.Identity(entry).value_or("");
+  }
+  void ReadLauncherAgents(const YamlEntry& entry, DeclaredLauncher& declared) {
+    if (!fields_.HasValue(entry, kLauncherAgents)) return;
+    auto names = fields_.AgentNamesOrAll(entry, kMaxMayProvision);
+    if (!names) return;
+    const auto all = std::find_if(names->begin(), names->end(),
+                                  [](const NamedPlace& named) { return named.name == kEveryAgent; });
+    if (all == names->end()) {
+      declared.launcher.may_provision = *std::move(names);
+    } else {
+      declared.launcher.every_agent = all->place;
+    }
+  }
+  void ReadLauncherInstances(const YamlEntry& entry, DeclaredLauncher& declared) {
+    declared.launcher.max_instances = fields_.Count(entry, kMaxInstances);
+  }
+
+  static constexpr Field<Declarations> kFileFields[] = {
+      {"version", &FileReader::ReadVersion},     {"space", &FileReader::ReadSpace},
+      {"defaults", &FileReader::ReadDefaults},   {"groups", &FileReader::ReadGroups},
+      {"launchers", &FileReader::ReadLaunchers}, {"agents", &FileReader::ReadAgents}};
   static constexpr Field<DeclaredRights> kDefaultsFields[] = {
       {"subscribe", &FileReader::ReadSubscribe},
       {"allowSubscribe", &FileReader::ReadAllowSubscribe},
@@ -273,6 +316,10 @@ class FileReader {
       {"mayProvision", &FileReader::ReadMayProvision},
       {"maxInstances", &FileReader::ReadMaxInstances},
       {"credentialTtl", &FileReader::ReadCredentialTtl}};
+  static constexpr Field<DeclaredLauncher> kLauncherFields[] = {
+      {"id", &FileReader::ReadLauncherId},
+      {"mayProvision", &FileReader::ReadLauncherAgents},
+      {"maxInstances", &FileReader::ReadLauncherInstances}};
 
   const SourceText& source_;
   ProblemList& problems_;

@@ -13,7 +13,8 @@ inline constexpr std::size_t kMaxPolicyFiles = 1'000;
 // Contents.
 inline constexpr std::size_t kMaxPolicyAgents = 50'000;
 inline constexpr std::size_t kMaxPolicyGroups = 1'000;
-inline constexpr std::size_t kMaxNameBytes = 64;  // space, agents, groups, roles
+inline constexpr std::size_t kMaxPolicyLaunchers = 1'000;
+inline constexpr std::size_t kMaxNameBytes = 64;  // space, agents, groups, launchers, roles
 inline constexpr std::size_t kMaxSubscribeChannels = 64;
 // Patterns in one allowSubscribe or allowPublish, and what an agent may have of either with its groups. Each
 // takes some 200 bytes of the agent's JWT, which has to fit in one control line of 64 KiB.

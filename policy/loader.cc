@@ -73,7 +73,8 @@ PolicyLoadResult LoadTexts(std::span<const NamedText> files, ProblemList problem
   }
   ResolvedPolicy resolved = ResolveDeclarations(declarations, problems);
   if (problems.count() > 0) return Failed(std::move(problems));
-  auto policy = Policy::Create(std::move(resolved.space), RevisionOf(files), std::move(resolved.agents));
+  auto policy = Policy::Create(std::move(resolved.space), RevisionOf(files), std::move(resolved.agents),
+                               std::move(resolved.launchers));
   if (!policy.ok()) {
     problems.AddForFile(files[0].name, 0, MessageOf(policy.status()));
     return Failed(std::move(problems));

@@ -1,15 +1,19 @@
 // Reads a policy from YAML, or says everything that is wrong with it.
 //
 // What the keys mean: `version` (1) and `space` in every file; `defaults`, for agents that name nothing;
-// `groups`; `agents`. Every key is known or refused, every channel is strict, every list is a list.
+// `groups`; `agents`; `launchers`, programs that start agents and are none themselves. Every key is known or
+// refused, every channel is strict, every list is a list.
 //
 //   allowSubscribe, allowPublish   what an agent may read, where it may post; its groups add to both
 //   subscribe                      the channels it starts with, each covered by one pattern that it may read
+//   mayProvision                   which agents an agent or a launcher may start; of an agent only beside the
+//                                  capability spawn; of a launcher also "*" alone, for every agent
 //
+// A launcher has an `id` and a `mayProvision`. Its id is no agent's and no other launcher's.
 // resolver.h says what holds where one of them is left out. Bounds on everything stand in limits.h. Names of
-// agents and groups have 1 to 64 letters, digits, '_', '-' and '.' and begin with a letter, a digit or '_';
-// a space and a role are such names without dots. Strings that YAML reads as something else (on, 123, null)
-// need quotes. Anchors, aliases, tags and merge keys are refused.
+// agents, groups and launchers have 1 to 64 letters, digits, '_', '-' and '.' and begin with a letter, a
+// digit or '_'; a space and a role are such names without dots. Strings that YAML reads as something else
+// (on, 123, null) need quotes. Anchors, aliases, tags and merge keys are refused.
 #pragma once
 
 #include <absl/status/status.h>
@@ -35,9 +39,10 @@ struct PolicyLoadResult {
   absl::Status ToStatus() const;
 };
 
-// Loads a file, or the *.yaml and *.yml files of a folder, in the order of their names, as one policy: agents
-// and groups unite, `space` agrees, `defaults` stand in one of them, no name is given twice. Files whose
-// names begin with a dot are passed over, and so are folders within it. Nothing is half loaded.
+// Loads a file, or the *.yaml and *.yml files of a folder, in the order of their names, as one policy:
+// agents, groups and launchers unite, `space` agrees, `defaults` stand in one of them, no name is given
+// twice. Files whose names begin with a dot are passed over, and so are folders within it. Nothing is half
+// loaded.
 PolicyLoadResult LoadPolicy(const std::string& path);
 // The same from text; `name` stands for the file in messages.
 PolicyLoadResult ParsePolicy(std::string_view yaml, const std::string& name);

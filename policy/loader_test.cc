@@ -14,6 +14,7 @@
 #include "base/yaml/limits.h"
 #include "policy/limits.h"
 #include "policy/policy.h"
+#include "proto/identity/nkey.h"
 
 namespace meshwarden::loader_test {
 namespace {
@@ -156,6 +157,29 @@ TEST(ParsePolicy, GroupsAreBounded) {
               ElementsAre("p: 1001 groups are more than the 1000 allowed"));
 }
 
+TEST(ParsePolicy, LaunchersAreBounded) {
+  std::string text = WithHead("launchers:\n");
+  const auto add = [&text](std::size_t number) {
+    const KeyPair identity = KeyPair::Generate(NkeyKind::kUser).value();
+    text += fmt::format("  l{}: {{id: {}, mayProvision: [\"*\"]}}\n", number, identity.public_key().text());
+  };
+  for (std::size_t i = 0; i < kMaxPolicyLaunchers; ++i) add(i);
+  const PolicyLoadResult most = ParsePolicy(text, "p");
+  ASSERT_TRUE(most.ok()) << most.ToStatus();
+  EXPECT_THAT(most.policy->launchers(), SizeIs(kMaxPolicyLaunchers));
+  add(kMaxPolicyLaunchers);
+  EXPECT_THAT(MessagesOf(ParsePolicy(text, "p")),
+              ElementsAre("p: 1001 launchers are more than the 1000 allowed"));
+}
+
+TEST(ParsePolicy, WhatALauncherMayProvisionIsBounded) {
+  std::string text = WithHead("launchers:\n  ci:\n    mayProvision: [");
+  for (std::size_t i = 0; i < kMaxMayProvision; ++i) text += fmt::format("a{},", i);
+  EXPECT_THAT(
+      MessagesOf(ParsePolicy(text + "b]\n", "p")),
+      ElementsAre("p:4:3: id is missing", HasSubstr("mayProvision has 10001 entries, more than the 10000")));
+}
+
 TEST(ParsePolicy, AgentsAreBounded) {
   const PolicyLoadResult most = ParsePolicy(ManyAgents(kMaxPolicyAgents), "p");
   ASSERT_TRUE(most.ok());
@@ -212,7 +236,8 @@ TEST_F(LoadPolicyTest, WhatCannotBeReadIsAProblem) {
 }
 
 TEST_F(LoadPolicyTest, FilesOfAFolderUnite) {
-  Write("b.yml", WithHead("agents:\n  planner: {groups: [eng], mayProvision: [worker]}\n"));
+  Write("b.yml",
+        WithHead("agents:\n  planner: {groups: [eng], capabilities: [spawn], mayProvision: [worker]}\n"));
   Write("a.yaml", WithHead("defaults: {subscribe: [lobby]}\nagents: {worker: {}}\n"));
   Write("c.yaml", WithHead("groups: {eng: {allowPublish: [team.>]}}\n"));
   const PolicyLoadResult result = LoadPolicy(folder_);
@@ -268,6 +293,48 @@ TEST_F(LoadPolicyTest, NamesAndIdsAreUniqueAcrossFiles) {
               ElementsAre("/b.yaml:3:10: group \"g\" stands twice, first at /a.yaml:3:10",
                           "/b.yaml:4:10: agent \"w\" stands twice, first at /a.yaml:4:10",
                           "/b.yaml:4:25: this id is pinned twice, first to agent x at /a.yaml:4:25"));
+}
+
+constexpr char kIdOne[] = "UA6WHT4TLYQY4JMMPLZJCOADRTEWAS2VEBCLH2BGTC4G6A5SDBKCJMYC";
+constexpr char kIdTwo[] = "UB6J5Q63WW7QMPG7B6T5MMTPQAM4YVCVYRWFONZWY6VQLDDXCBNP5SAA";
+
+std::string OneLauncher(std::string_view name, std::string_view id, std::string_view may_provision) {
+  return WithHead(fmt::format("launchers:\n  {}: {{id: {}, mayProvision: {}}}\n", name, id, may_provision));
+}
+
+TEST_F(LoadPolicyTest, LaunchersStandInAnyFile) {
+  Write("a.yaml", OneLauncher("ci", kIdOne, "[worker]"));
+  Write("b.yaml", OneLauncher("night", kIdTwo, R"(["*"])"));
+  Write("c.yaml", WithHead("agents: {worker: {}}\n"));
+  const PolicyLoadResult result = LoadPolicy(folder_);
+  ASSERT_TRUE(result.ok()) << result.ToStatus();
+  ASSERT_THAT(result.policy->launchers(), SizeIs(2));
+  EXPECT_EQ(result.policy->launchers()[0].name, "ci") << "in the order of the names of the files";
+  EXPECT_EQ(result.policy->FindLauncherById(kIdTwo)->location.Format(), folder_ + "/b.yaml:4:3");
+}
+
+TEST_F(LoadPolicyTest, NamesOfLaunchersAreUniqueAcrossFiles) {
+  Write("a.yaml", OneLauncher("ci", kIdOne, R"(["*"])"));
+  Write("b.yaml", OneLauncher("ci", kIdTwo, R"(["*"])"));
+  EXPECT_THAT(Problems(), ElementsAre("/b.yaml:4:3: launcher \"ci\" stands twice, first at /a.yaml:4:3"));
+  Write("b.yaml", OneLauncher("ci", kIdOne, R"(["*"])"));
+  EXPECT_THAT(Problems(), SizeIs(1)) << "the id is not told too";
+}
+
+TEST_F(LoadPolicyTest, IdsOfLaunchersAreUniqueAcrossFiles) {
+  Write("a.yaml", OneLauncher("ci", kIdOne, R"(["*"])"));
+  Write("b.yaml", OneLauncher("night", kIdOne, R"(["*"])"));
+  Write("c.yaml", OneLauncher("bot", kIdTwo, R"(["*"])"));
+  Write("d.yaml", WithHead(fmt::format("agents: {{fixed: {{id: {}}}}}\n", kIdTwo)));
+  EXPECT_THAT(Problems(),
+              ElementsAre("/b.yaml:4:15: launcher night has the id of launcher ci at /a.yaml:4:12",
+                          "/c.yaml:4:13: launcher bot has the id of agent fixed at /d.yaml:3:22"));
+}
+
+TEST_F(LoadPolicyTest, WhatALauncherMayProvisionMayStandInAFileThatIsBroken) {
+  Write("a.yaml", OneLauncher("ci", kIdOne, "[worker]"));
+  Write("b.yaml", WithHead("agents: [\n"));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("/b.yaml:4:1: not valid YAML")));
 }
 
 TEST_F(LoadPolicyTest, ABrokenFileSpoilsAllAndHidesNothingInTheOthers) {

@@ -41,14 +41,14 @@ AgentPolicy Planner() {
 TEST(MaySubscribe, NamesTheLineThatAllows) {
   const Verdict verdict = MaySubscribe(Planner(), Pattern("general"));
   ASSERT_TRUE(verdict.allowed());
-  EXPECT_EQ(verdict.grant().pattern.text(), "general");
+  EXPECT_EQ(verdict.rule().text, "general");
   EXPECT_EQ(verdict.Explain(), "allowed as \"general\" by agent planner (policy.yaml:12:5)");
 }
 
 TEST(MaySubscribe, NamesTheGroupThatAllows) {
   const Verdict verdict = MaySubscribe(Planner(), Pattern("team.backend.ci"));
   ASSERT_TRUE(verdict.allowed());
-  EXPECT_EQ(verdict.grant().via, "group engineering");
+  EXPECT_EQ(verdict.rule().via, "group engineering");
   EXPECT_EQ(verdict.Explain(), "allowed as \"team.>\" by group engineering (policy.yaml:6:5)");
 }
 
@@ -146,6 +146,94 @@ TEST(Policy, RefusesTwoAgentsOfOneNameOrId) {
   b.name = "b";
   EXPECT_THAT(Policy::Create("main", "r", {a, Planner(), b}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("two agents are pinned to the id U1")));
+}
+
+// A launcher that lists `names` on line 3.
+LauncherPolicy Launcher(std::string name, std::string id, const std::vector<std::string>& names) {
+  LauncherPolicy launcher;
+  launcher.name = std::move(name);
+  launcher.location = {File(), 2, 3};
+  launcher.id = std::move(id);
+  for (const std::string& listed : names) launcher.may_provision.push_back({listed, {3, 20}});
+  return launcher;
+}
+
+AgentPolicy Worker() {
+  AgentPolicy worker;
+  worker.name = "worker";
+  return worker;
+}
+
+TEST(Policy, FindsLaunchersByNameAndId) {
+  MW_ASSERT_OK_AND_ASSIGN(
+      const auto policy,
+      Policy::Create("main", "r1", {Planner()}, {Launcher("night", "U2", {}), Launcher("ci", "U1", {})}));
+  EXPECT_EQ(policy->FindLauncherByName("ci"), &policy->launchers()[1]);
+  EXPECT_EQ(policy->FindLauncherById("U2"), &policy->launchers()[0]);
+  EXPECT_EQ(policy->FindLauncherByName("planner"), nullptr);
+  EXPECT_EQ(policy->FindLauncherById("U3"), nullptr);
+  EXPECT_EQ(policy->FindByName("ci"), nullptr) << "a launcher is no agent";
+}
+
+TEST(Policy, ALauncherWithoutAnIdIsNotTheOneWithAnEmptyOne) {
+  MW_ASSERT_OK_AND_ASSIGN(const auto policy, Policy::Create("main", "r1", {}, {Launcher("ci", "", {})}));
+  EXPECT_EQ(policy->FindLauncherById(""), nullptr);
+}
+
+TEST(Policy, RefusesTwoLaunchersOfOneNameOrId) {
+  const LauncherPolicy ci = Launcher("ci", "U1", {});
+  EXPECT_THAT(Policy::Create("main", "r", {}, {ci, Launcher("ci", "U2", {})}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "two launchers have the name \"ci\""));
+  EXPECT_THAT(Policy::Create("main", "r", {}, {ci, Launcher("night", "U1", {})}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "two launchers have the id U1"));
+}
+
+TEST(Policy, RefusesALauncherWithAnAgentsId) {
+  AgentPolicy bot = Worker();
+  bot.id = "U1";
+  EXPECT_THAT(
+      Policy::Create("main", "r", {bot}, {Launcher("ci", "U1", {})}),
+      StatusIs(absl::StatusCode::kInvalidArgument, "launcher ci has the id that agent worker is pinned to"));
+  EXPECT_TRUE(Policy::Create("main", "r", {bot}, {Launcher("worker", "U2", {})}).ok())
+      << "names may be shared";
+}
+
+TEST(MayProvision, ALauncherMayProvisionWhatItLists) {
+  const LauncherPolicy ci = Launcher("ci", "U1", {"scout", "worker"});
+  EXPECT_EQ(MayProvision(ci, Worker()).Explain(), "allowed as \"worker\" by launcher ci (policy.yaml:3:20)");
+  EXPECT_EQ(
+      MayProvision(ci, Planner()).Explain(),
+      "nothing allows provisioning \"planner\": it is not in the mayProvision [scout, worker] of launcher "
+      "ci (policy.yaml:2:3)");
+}
+
+TEST(MayProvision, AStarIsEveryAgentAndNoNameIsNone) {
+  LauncherPolicy ci = Launcher("ci", "U1", {});
+  EXPECT_EQ(MayProvision(ci, Worker()).Explain(),
+            "nothing allows provisioning \"worker\": launcher ci (policy.yaml:2:3) has no mayProvision");
+  ci.every_agent = Place{3, 21};
+  EXPECT_EQ(MayProvision(ci, Worker()).Explain(), "allowed as \"*\" by launcher ci (policy.yaml:3:21)");
+}
+
+TEST(MayProvision, AnAgentNeedsTheCapabilityAndTheName) {
+  AgentPolicy planner = Planner();
+  planner.may_provision = {{"worker", {14, 20}}};
+  EXPECT_EQ(
+      MayProvision(planner, Worker()).Explain(),
+      "nothing allows provisioning \"worker\": agent planner (policy.yaml:9:3) has not the capability spawn");
+  planner.capabilities = {"spawn"};
+  EXPECT_EQ(MayProvision(planner, Worker()).Explain(),
+            "allowed as \"worker\" by agent planner (policy.yaml:14:20)");
+  EXPECT_FALSE(MayProvision(planner, planner).allowed());
+  planner.may_provision = {{"*", {14, 20}}};
+  EXPECT_FALSE(MayProvision(planner, Worker()).allowed()) << "a star is for launchers";
+}
+
+TEST(MayProvision, ARefusalListsNotWithoutEnd) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) names.push_back("a" + std::to_string(i));
+  EXPECT_THAT(MayProvision(Launcher("ci", "U1", names), Worker()).Explain(),
+              HasSubstr("a6, a7, 12 more] of"));
 }
 
 }  // namespace

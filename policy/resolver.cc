@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
-#include "base/text/closest_name.h"
 #include "base/text/printable.h"
 #include "policy/birth_set.h"
 #include "policy/limits.h"
+#include "policy/name_register.h"
+#include "policy/provision_rules.h"
 
 namespace meshwarden {
 namespace {
@@ -48,22 +48,11 @@ class Resolver {
     ResolveDefaults();
     CollectGroups();
     CollectAgents();
-    for (const Declarations& file : files_) {
-      for (const DeclaredAgent& declared : file.agents) CheckMayProvision(file, declared);
-    }
-    return {files_[0].space ? files_[0].space->name : "", TakeAgents()};
+    CheckProvisionRules(files_, problems_);
+    return {files_[0].space ? files_[0].space->name : "", TakeAgents(), TakeLaunchers()};
   }
 
  private:
-  // Where a name was first declared.
-  template <typename T>
-  struct Declared {
-    const Declarations* file;
-    const T* what;
-  };
-  template <typename T>
-  using Register = std::unordered_map<std::string_view, Declared<T>>;
-
   std::vector<AgentPolicy> TakeAgents() {
     std::vector<AgentPolicy> agents;
     agents.reserve(agents_.size());
@@ -75,6 +64,14 @@ class Resolver {
       }
     }
     return agents;
+  }
+
+  std::vector<LauncherPolicy> TakeLaunchers() {
+    std::vector<LauncherPolicy> launchers;
+    for (Declarations& file : files_) {
+      for (DeclaredLauncher& declared : file.launchers) launchers.push_back(std::move(declared.launcher));
+    }
+    return launchers;
   }
 
   void Report(const Declarations& file, Place place, std::string message, std::string suggestion) {
@@ -139,22 +136,10 @@ class Resolver {
     return grants;
   }
 
-  // A name repeated in one file is a repeated key and has been reported as such.
-  template <typename T>
-  void Note(std::string_view kind, std::string_view name, Declared<T> declared, Place place,
-            Register<T>& known) {
-    const auto [first, is_new] = known.try_emplace(name, declared);
-    if (is_new || first->second.file == declared.file) return;
-    Report(*declared.file, place,
-           fmt::format("{} {} stands twice, first at {}", kind, Quoted(name),
-                       Located(*first->second.file, first->second.what->place)),
-           "keep one of them, or rename one");
-  }
-
   void CollectGroups() {
     for (const Declarations& file : files_) {
       for (const DeclaredGroup& group : file.groups) {
-        Note("group", group.name, {&file, &group}, group.place, groups_);
+        NoteName("group", group.name, {&file, &group}, groups_, problems_);
       }
     }
     if (groups_.size() > kMaxPolicyGroups) {
@@ -166,10 +151,10 @@ class Resolver {
   }
 
   void CollectAgents() {
-    Register<DeclaredAgent> ids;
+    NameRegister<DeclaredAgent> ids;
     for (const Declarations& file : files_) {
       for (const DeclaredAgent& declared : file.agents) {
-        Note("agent", declared.agent.name, {&file, &declared}, declared.place, agents_);
+        NoteName("agent", declared.agent.name, {&file, &declared}, agents_, problems_);
         if (declared.agent.id) NoteId(file, declared, ids);
       }
     }
@@ -181,7 +166,7 @@ class Resolver {
     }
   }
 
-  void NoteId(const Declarations& file, const DeclaredAgent& declared, Register<DeclaredAgent>& ids) {
+  void NoteId(const Declarations& file, const DeclaredAgent& declared, NameRegister<DeclaredAgent>& ids) {
     const auto [first, is_new] =
         ids.try_emplace(*declared.agent.id, Declared<DeclaredAgent>{&file, &declared});
     if (is_new) return;
@@ -190,28 +175,6 @@ class Resolver {
            fmt::format("this id is pinned twice, first to agent {} at {}", other.what->agent.name,
                        Located(*other.file, other.what->id_place)),
            "an identity is one agent: keep one of them");
-  }
-
-  template <typename T>
-  static std::string ClosestIn(std::string_view name, const Register<T>& known) {
-    std::vector<std::string_view> names;
-    names.reserve(known.size());
-    for (const auto& [candidate, declared] : known) names.push_back(candidate);
-    std::sort(names.begin(), names.end());
-    return DidYouMean(name, names);
-  }
-
-  void CheckMayProvision(const Declarations& file, const DeclaredAgent& declared) {
-    if (!complete_) return;
-    for (std::size_t i = 0; i < declared.agent.may_provision.size(); ++i) {
-      const std::string& name = declared.agent.may_provision[i];
-      if (agents_.count(name) > 0 || problems_.full()) continue;
-      std::string suggestion = ClosestIn(name, agents_);
-      if (suggestion.empty()) suggestion = "it must stand under agents";
-      Report(file, declared.may_provision_places[i],
-             fmt::format("mayProvision names {}, which is no agent of this policy", Quoted(name)),
-             std::move(suggestion));
-    }
   }
 
   // Adds what the agent's groups grant; false if some group is unknown or incomplete.
@@ -321,8 +284,8 @@ class Resolver {
   ProblemList& problems_;
   bool complete_ = true;  // every name that was declared is known
   Defaults defaults_;
-  Register<DeclaredGroup> groups_;
-  Register<DeclaredAgent> agents_;
+  NameRegister<DeclaredGroup> groups_;
+  NameRegister<DeclaredAgent> agents_;
 };
 
 }  // namespace

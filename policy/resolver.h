@@ -14,9 +14,11 @@ namespace meshwarden {
 struct ResolvedPolicy {
   std::string space;
   std::vector<AgentPolicy> agents;
+  std::vector<LauncherPolicy> launchers;
 };
 
-// Takes the agents out of `files`. The result is worth something only if `problems` stays empty.
+// Takes the agents and launchers out of `files`. The result is worth something only if `problems` stays
+// empty.
 //
 // The rules, none of which ever gives an agent more than some line grants:
 //  - The default set is defaults.subscribe, and [general] where that is missing; defaults.allowSubscribe left

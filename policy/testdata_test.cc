@@ -38,7 +38,26 @@ std::string DescribeGrants(const AgentPolicy& agent, const std::vector<std::stri
   return text;
 }
 
-std::string DescribeAgent(const AgentPolicy& agent) {
+// A line for each agent that `starter` may provision: the rule.
+template <typename Starter>
+std::string DescribeProvisioning(const Policy& policy, const Starter& starter) {
+  std::string text;
+  for (const AgentPolicy& agent : policy.agents()) {
+    const Verdict verdict = MayProvision(starter, agent);
+    if (verdict.allowed()) text += fmt::format("  provision {} {}\n", agent.name, verdict.Explain());
+  }
+  return text;
+}
+
+std::string DescribeLauncher(const Policy& policy, const LauncherPolicy& launcher) {
+  std::string text =
+      fmt::format("launcher {} ({})\n  id {}\n", launcher.name, launcher.location.Format(), launcher.id);
+  text += DescribeProvisioning(policy, launcher);
+  if (launcher.max_instances) text += fmt::format("  at most {} instances\n", *launcher.max_instances);
+  return text;
+}
+
+std::string DescribeAgent(const Policy& policy, const AgentPolicy& agent) {
   std::string text = fmt::format("agent {} ({})\n", agent.name, agent.location.Format());
   if (agent.id) text += fmt::format("  id {}\n", *agent.id);
   if (agent.role) text += fmt::format("  role {}\n", *agent.role);
@@ -46,9 +65,7 @@ std::string DescribeAgent(const AgentPolicy& agent) {
   text += DescribeGrants(agent, agent.AllowSubscribePatterns(), "read", MaySubscribe);
   text += DescribeGrants(agent, agent.AllowPublishPatterns(), "post", MayPublish);
   if (!agent.capabilities.empty()) text += fmt::format("  may [{}]\n", fmt::join(agent.capabilities, ", "));
-  if (!agent.may_provision.empty()) {
-    text += fmt::format("  may provision [{}]\n", fmt::join(agent.may_provision, ", "));
-  }
+  text += DescribeProvisioning(policy, agent);
   if (agent.max_instances) text += fmt::format("  at most {} instances\n", *agent.max_instances);
   if (agent.credential_ttl) text += fmt::format("  credentials for {} ms\n", agent.credential_ttl->count());
   return text;
@@ -57,7 +74,9 @@ std::string DescribeAgent(const AgentPolicy& agent) {
 std::string Describe(const PolicyLoadResult& result) {
   if (!result.ok()) return std::string(result.ToStatus().message()) + "\n";
   std::string text = fmt::format("space {}\n", result.policy->space());
-  for (const AgentPolicy& agent : result.policy->agents()) text += DescribeAgent(agent);
+  const Policy& policy = *result.policy;
+  for (const AgentPolicy& agent : policy.agents()) text += DescribeAgent(policy, agent);
+  for (const LauncherPolicy& launcher : policy.launchers()) text += DescribeLauncher(policy, launcher);
   return text;
 }
 
