@@ -159,7 +159,8 @@ TEST_F(CliTest, WrongUsageIsTwoAndPointsAtTheHelp) {
       {"policy", "check"},
       {"policy", "check", "a", "b"},
       {"policy", "check", "a", "--colour"},
-      {"policy", "explain", "planner", "--policy", "p"}};
+      {"policy", "explain", "--policy", "p"},
+      {"policy", "explain", "planner", "general"}};
   for (const std::vector<std::string>& args : wrong) {
     EXPECT_EQ(Run(args), 2) << ::testing::PrintToString(args);
     EXPECT_THAT(err_, AllOf(StartsWith("meshwarden: "), HasSubstr("--help shows an example")));
@@ -322,7 +323,7 @@ TEST_F(CliTest, AWorkingDirectoryThatIsGoneIsToldOf) {
 
 TEST_F(CliTest, PolicyCheckSaysFineOrWhatIsWrong) {
   EXPECT_EQ(Run({"policy", "check", Policy()}), 0) << err_;
-  EXPECT_THAT(out_, StartsWith("fine: space main, 1 agents, revision "));
+  EXPECT_THAT(out_, StartsWith("fine: space main, 1 agents, 0 launchers, revision "));
   const std::string bad = File("bad.yaml", "version: 1\nspace: main\nagent: {}\n");
   EXPECT_EQ(Run({"policy", "check", bad}), 1);
   EXPECT_THAT(err_, HasSubstr("bad.yaml:3:1: "));
@@ -332,6 +333,7 @@ TEST_F(CliTest, PolicyCheckSaysFineOrWhatIsWrong) {
 TEST_F(CliTest, PolicyCheckAnswersInJson) {
   EXPECT_EQ(Run({"policy", "check", "--json", Policy()}), 0) << err_;
   EXPECT_EQ(nlohmann::json::parse(out_)["agents"], 1);
+  EXPECT_EQ(nlohmann::json::parse(out_)["launchers"], 0);
   EXPECT_EQ(Run({"policy", "check", "--json", File("bad.yaml", "version: 1\nspace: main\nagent: {}\n")}), 1);
   const auto report = nlohmann::json::parse(out_);
   EXPECT_EQ(report["ok"], false);
@@ -343,6 +345,26 @@ TEST_F(CliTest, PolicyExplainNamesTheRule) {
   EXPECT_THAT(out_, AllOf(HasSubstr("read: yes"), HasSubstr("policy.yaml:6:"), HasSubstr("post: no")));
   EXPECT_EQ(Run({"policy", "explain", "planer", "team.a", "--policy", Policy()}), 1);
   EXPECT_THAT(err_, HasSubstr("planner"));
+}
+
+TEST_F(CliTest, PolicyExplainSaysWhatALauncherOrAnAgentCanStart) {
+  const std::string policy =
+      File("launchers.yaml",
+           "version: 1\nspace: main\nlaunchers:\n  ci:\n    id: "
+           "UA6WHT4TLYQY4JMMPLZJCOADRTEWAS2VEBCLH2BGTC4G6A5SDBKCJMYC\n    mayProvision: [planner]\n"
+           "    maxInstances: 50\nagents:\n  planner: {capabilities: [spawn], mayProvision: [worker]}\n"
+           "  worker: {}\n");
+  EXPECT_EQ(Run({"policy", "check", policy}), 0) << err_;
+  EXPECT_THAT(out_, StartsWith("fine: space main, 2 agents, 1 launchers, revision "));
+  EXPECT_EQ(Run({"policy", "explain", "ci", "--policy", policy}), 0) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("maxInstances 50"), HasSubstr("can start planner, "),
+                          HasSubstr("can start worker through planner, ")));
+  EXPECT_EQ(Run({"policy", "explain", "planner", "--policy", policy}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("can start worker, "));
+  EXPECT_EQ(Run({"policy", "explain", "ci", "general", "--policy", policy}), 1);
+  EXPECT_THAT(err_, HasSubstr("leave the channel out"));
+  EXPECT_EQ(Run({"policy", "explain", "cii", "--policy", policy}), 1);
+  EXPECT_THAT(err_, HasSubstr("did you mean ci?"));
 }
 
 TEST_F(CliTest, ABrokerThatIsNotThereIsAnErrorThatSaysWhatToDo) {

@@ -45,6 +45,7 @@ void PrintJson(const PolicyLoadResult& loaded, const std::vector<std::string>& w
   if (loaded.ok()) {
     report["space"] = loaded.policy->space();
     report["agents"] = loaded.policy->size();
+    report["launchers"] = loaded.policy->launchers().size();
     report["revision"] = loaded.policy->revision();
   }
   report["problems"] = Json::array();
@@ -76,8 +77,8 @@ absl::Status Check(const CheckArguments& arguments, std::ostream& out, std::ostr
   MW_RETURN_IF_ERROR(loaded.ToStatus());
   MW_RETURN_IF_ERROR(CheckSpace(arguments.space, path, loaded.policy->space()));
   for (const std::string& warning : warnings) err << "warning: " << warning << '\n';
-  out << fmt::format("fine: space {}, {} agents, revision {}\n", loaded.policy->space(),
-                     loaded.policy->size(), loaded.policy->revision());
+  out << fmt::format("fine: space {}, {} agents, {} launchers, revision {}\n", loaded.policy->space(),
+                     loaded.policy->size(), loaded.policy->launchers().size(), loaded.policy->revision());
   return absl::OkStatus();
 }
 
@@ -94,26 +95,31 @@ void AddCheck(CLI::App& policy, CommandLine& line) {
 
 void AddExplain(CLI::App& policy, CommandLine& line) {
   struct Options {
-    std::string agent;
+    std::string name;
     std::string channel;
     std::string path;
     std::string space;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* explain =
-      policy.add_subcommand("explain", "Say what an agent may do on a channel, and which line says so");
+  CLI::App* explain = policy.add_subcommand(
+      "explain",
+      "Say what an agent may do on a channel, or what an agent or launcher can start, and "
+      "which line says so");
   explain->footer("\nExample:\n  meshwarden policy explain planner team.backend --policy policy.yaml");
-  explain->add_option("AGENT", options->agent, "Name of the agent")->required();
-  explain->add_option("CHANNEL", options->channel, "Channel or pattern")->required();
+  explain->add_option("NAME", options->name, "Name of the agent or launcher")->required();
+  CLI::Option* channel =
+      explain->add_option("CHANNEL", options->channel,
+                          "Channel or pattern; left out: say what NAME can start, also through others");
   explain->add_option("--policy", options->path, "Policy file, or folder of policy files")->required();
   AddSpaceOption(*explain, options->space, SpaceFrom::kOptionOnly);
-  explain->callback([options, &line] {
-    line.deed = [options, &line] {
+  explain->callback([options, channel, &line] {
+    line.deed = [options, with_channel = channel->count() > 0, &line] {
       const PolicyLoadResult loaded = LoadPolicy(options->path);
       MW_RETURN_IF_ERROR(loaded.ToStatus());
       MW_RETURN_IF_ERROR(CheckSpace(options->space, options->path, loaded.policy->space()));
       MW_ASSIGN_OR_RETURN(const std::string words,
-                          ExplainChannel(*loaded.policy, options->agent, options->channel));
+                          with_channel ? ExplainChannel(*loaded.policy, options->name, options->channel)
+                                       : ExplainStarting(*loaded.policy, options->name));
       line.out << words;
       return absl::OkStatus();
     };

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/yaml/limits.h"
 #include "policy/explain.h"
 #include "policy/loader.h"
 #include "policy/policy.h"
+#include "policy/startable.h"
 #include "proto/channel_pattern.h"
 #include "tests/fuzz/invariant.h"
 
@@ -28,7 +30,41 @@ void CheckAgent(const Policy& policy, const AgentPolicy& agent) {
   Require(ChatFilterSubjects(policy.space(), agent.subscribe).ok(), "an agent's channels make a filter");
 }
 
+// Every step to what can be started is one that the policy allows, and nothing that it allows is left out.
+template <typename Starter>
+void CheckStartable(const Policy& policy, const Starter& starter) {
+  const std::vector<Startable> all = StartableBy(policy, starter);
+  Require(all.size() <= policy.size(), "each agent is there once");
+  std::size_t direct = 0;
+  for (const Startable& one : all) {
+    direct += one.through ? 0 : 1;
+    const Verdict step =
+        one.through ? MayProvision(*all[*one.through].agent, *one.agent) : MayProvision(starter, *one.agent);
+    Require(step.allowed(), "what can be started may be provisioned");
+    Require(step.Explain() == Verdict::AllowedBy(one.rule).Explain(), "by the same rule");
+  }
+  std::size_t allowed = 0;
+  for (const AgentPolicy& agent : policy.agents()) allowed += MayProvision(starter, agent).allowed() ? 1 : 0;
+  Require(allowed == direct, "what may be provisioned can be started");
+  Require(ExplainStarting(policy, starter.name).ok(), "what can be started can be explained");
+}
+
+void CheckLauncher(const Policy& policy, const LauncherPolicy& launcher) {
+  Require(policy.FindLauncherByName(launcher.name) == &launcher, "a launcher is found by its name");
+  Require(policy.FindLauncherById(launcher.id) == &launcher, "a launcher is found by its id");
+  Require(policy.FindByPinnedId(launcher.id) == nullptr, "a launcher is no agent");
+  Require(launcher.every_agent.has_value() == launcher.may_provision.empty(), "a star stands alone");
+  CheckStartable(policy, launcher);
+}
+
 void CheckPolicy(const Policy& policy) {
+  // What can be started is compared agent by agent: small policies are enough for that.
+  constexpr std::size_t kCompared = 100;
+  Require(policy.launchers().size() <= kMaxPolicyLaunchers, "a policy has so many launchers only");
+  if (policy.size() <= kCompared && policy.launchers().size() <= kCompared) {
+    for (const LauncherPolicy& launcher : policy.launchers()) CheckLauncher(policy, launcher);
+    for (const AgentPolicy& agent : policy.agents()) CheckStartable(policy, agent);
+  }
   Require(policy.size() <= kMaxPolicyAgents, "a policy has so many agents only");
   for (const AgentPolicy& agent : policy.agents()) CheckAgent(policy, agent);
 }
