@@ -53,7 +53,9 @@ run_tests() {
   done
   shift
   # Built first: a test that shares its core with a compiler waits in vain for what should take moments.
-  bazel build --keep_going --noshow_progress --build_tests_only "${flags[@]}" -- "$@"
+  # (The linker's hundred lines about each sanitizer's symbols would hide what matters.)
+  bazel build --keep_going --noshow_progress --build_tests_only "${flags[@]}" -- "$@" \
+    2> >(grep -v 'warning: Cannot export local symbol' >&2)
   events=$(mktemp)
   started=$(mktemp)
   bazel test --keep_going --noshow_progress --build_tests_only --nocache_test_results \

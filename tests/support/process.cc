@@ -165,7 +165,8 @@ absl::StatusOr<Finished> RunProgram(const ProcessOptions& options, std::chrono::
 
 std::string Runfile(std::string_view path) {
   const char* root = std::getenv("TEST_SRCDIR");
-  const std::string base = root == nullptr ? std::string(".") : std::string(root);
+  // `bazel run` tells nothing and starts a program in the workspace's own folder among them.
+  const std::string base = root == nullptr ? std::string("..") : std::string(root);
   if (path.substr(0, 9) == "external/") return fmt::format("{}/{}", base, path.substr(9));
   return fmt::format("{}/meshwarden/{}", base, path);
 }
