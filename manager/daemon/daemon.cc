@@ -13,9 +13,9 @@
 #include "endpoint/space/api_guard.h"
 #include "endpoint/space/control.h"
 #include "manager/audit/filter_audit.h"
+#include "manager/daemon/record_reader.h"
 #include "manager/daemon/space_check.h"
 #include "manager/process/default_server.h"
-#include "proto/identity/nkey.h"
 #include "proto/names.h"
 #include "provisioning/records/agent_record.h"
 #include "provisioning/space/server_version.h"
@@ -37,9 +37,6 @@ constexpr std::array<std::chrono::milliseconds, 4> kCutAgainAfter = {
 // Clients wait five seconds for an answer.
 constexpr std::chrono::milliseconds kAnswerWithin{4'400};
 
-constexpr char kNoRecords[] =
-    "the space has no bucket for agents' records, so only pinned agents are known; run meshwarden space "
-    "setup";
 constexpr char kUnmovedRecords[] =
     "records of an earlier version have not been moved; run meshwarden space setup with the newest "
     "setup.creds";
@@ -100,41 +97,6 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenWhenPossible(Waiting& waiting,
   }));
   return opened;
 }
-
-// Reads records for a directory. What cannot have a record has none, which is an answer; a connection that is
-// away has no answer.
-class RecordReader {
- public:
-  RecordReader(Connection& mover, RecordKeeper& records, std::string space, Log& log)
-      : mover_(mover), records_(records), space_(std::move(space)), log_(log) {}
-
-  void Read(const std::string& id, std::function<void(absl::StatusOr<AgentRecord>)> done) const {
-    const absl::Status valid = PublicNkey::ParseAs(NkeyKind::kUser, id).status();
-    if (!valid.ok()) {
-      return done(absl::NotFoundError(MessageOf(valid)));
-    }
-    records_.ReadAsync(id, [this, done = std::move(done)](absl::StatusOr<AgentRecord> record) {
-      done(Interpret(std::move(record)));
-    });
-  }
-
- private:
-  absl::StatusOr<AgentRecord> Interpret(absl::StatusOr<AgentRecord> record) const {
-    if (!absl::IsFailedPrecondition(record.status())) {
-      return record;
-    }
-    if (!mover_.connected()) {
-      return absl::UnavailableError(MessageOf(record.status()));
-    }
-    log_.Write(LogLevel::kError, kNoRecords, {{"space", space_}});
-    return absl::NotFoundError(kNoRecords);
-  }
-
-  Connection& mover_;
-  RecordKeeper& records_;
-  const std::string space_;
-  Log& log_;
-};
 
 // What an operator has to do before records are where nobody else can write.
 void TellOfLayout(RecordLayout layout, Log& log) {
